@@ -1,0 +1,85 @@
+# Everything a contributor or CI runs. CONTRIBUTING.md says when to use what.
+
+GO       ?= go
+BIN      ?= bin
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS  := -s -w -buildid= -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+TOOL     := $(GO) tool -modfile=tools/go.mod
+MODULES  := . tools test/e2e
+COMMANDS := $(notdir $(wildcard cmd/*))
+
+FUZZTIME  ?= 3s
+SOAKTIME  ?= 10m
+BENCHTIME ?= 1s
+COUNT     ?= 6
+
+.PHONY: all build test race e2e bench bench-once bench-memory bench-http lint format cross tidy fuzz soak check-clean clean
+
+all: build
+
+# Static and reproducible: two builds of one commit are the same bytes.
+build: $(addprefix build-,$(COMMANDS))
+
+build-%:
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $(BIN)/$* ./cmd/$*
+
+# Allocation gates run here and not under -race, where they do not count.
+test:
+	$(GO) test -shuffle=on ./...
+
+race:
+	$(GO) test -race -shuffle=on ./...
+
+# The built binary with real BitTorrent clients. Needs Linux, root (network
+# namespaces) and the clients that .ci/run installs.
+e2e: build
+	cd test/e2e && SPATE_BIN=$(abspath $(BIN)) $(GO) test -count=1 -timeout=10m ./...
+
+# Output for benchstat: make bench > old.txt; …; make bench > new.txt;
+# go tool -modfile=tools/go.mod benchstat old.txt new.txt
+bench:
+	@$(GO) test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) -count=$(COUNT) ./internal/...
+
+# Every benchmark once, so that none rots.
+bench-once:
+	$(GO) test -run='^$$' -bench=. -benchtime=1x ./...
+
+bench-memory:
+	@$(GO) run ./bench/memory
+
+bench-http:
+	@$(GO) run ./cmd/spate-bench
+
+lint: format cross tidy
+	$(GO) vet ./...
+	cd test/e2e && $(GO) vet ./...
+	$(TOOL) staticcheck ./...
+
+format:
+	@out="$$($(TOOL) gofumpt -l .)"; test -z "$$out" || { echo "not formatted by gofumpt:"; echo "$$out"; exit 1; }
+
+cross:
+	GOOS=darwin CGO_ENABLED=0 $(GO) build ./...
+	GOOS=freebsd CGO_ENABLED=0 $(GO) build ./...
+
+tidy:
+	@for m in $(MODULES); do ( cd $$m && $(GO) mod tidy -diff ) || exit 1; done
+
+# Each fuzz target for FUZZTIME; they are found by name, so none is forgotten.
+fuzz:
+	@grep -rl --include='*_test.go' '^func Fuzz' internal cmd | while read -r file; do \
+	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+	    echo "fuzz $$target ($$file)"; \
+	    $(GO) test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "./$$(dirname "$$file")" || exit 1; \
+	  done; \
+	done
+
+soak:
+	SPATE_SOAK=$(SOAKTIME) $(GO) test -run=Soak -timeout=24h ./internal/...
+
+check-clean:
+	@out="$$(git status --porcelain)"; test -z "$$out" || { echo "the tree is not clean:"; echo "$$out"; exit 1; }
+
+clean:
+	rm -rf $(BIN)
