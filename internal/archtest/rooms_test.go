@@ -1,0 +1,121 @@
+package archtest
+
+import (
+	"strings"
+	"testing"
+)
+
+// rooms is ARCHITECTURE.md's table, by import path below the module's: what each
+// room may import of ours. A room covers its subpackages (swarm also means
+// swarm/swarmtest), which may import their room besides what the room may.
+var rooms = map[string][]string{
+	"internal/bittorrent": {},
+	"internal/http1":      {},
+	"internal/loop":       {},
+	"internal/metrics":    {},
+	"internal/admin":      {},
+	"internal/archtest":   {},
+	"internal/httpwire":   {"internal/bittorrent"},
+	"internal/swarm":      {"internal/bittorrent"},
+	"internal/access":     {"internal/bittorrent"},
+	"internal/server":     {"internal/http1", "internal/loop"},
+	"internal/tracker":    {"internal/bittorrent", "internal/httpwire", "internal/swarm", "internal/access"},
+	"internal/load":       {"internal/bittorrent", "internal/httpwire", "internal/http1", "internal/loop"},
+	"internal/config":     {"internal/bittorrent"},
+	"internal/daemon": {
+		"internal/bittorrent", "internal/http1", "internal/loop", "internal/metrics", "internal/admin", "internal/httpwire",
+		"internal/swarm", "internal/access", "internal/server", "internal/tracker", "internal/config",
+	},
+	"cmd/spate":       {"internal/daemon", "internal/config"},
+	"cmd/spate-load":  {"internal/load"},
+	"cmd/spate-bench": {"internal/load"},
+	// Measurements may look into every room; no room may look back.
+	"bench": {"internal", "cmd"},
+}
+
+// pureRooms touch no socket, no file and no clock, and depend on nothing but the
+// standard library.
+var pureRooms = []string{"internal/bittorrent", "internal/httpwire", "internal/http1", "internal/tracker"}
+
+// TestImports fails on an import between our packages that the table lacks.
+func TestImports(t *testing.T) {
+	for _, f := range parseTree(t) {
+		room, known := roomOf(f.dir)
+		if !known {
+			t.Errorf("%s: directory %s is no room of the table: add it to ARCHITECTURE.md and to this test", f.path, f.dir)
+			continue
+		}
+		for _, path := range f.imports() {
+			if imported, ours := strings.CutPrefix(path, modulePath+"/"); ours && !mayImport(room, imported) {
+				t.Errorf("%s: room %s may not import %s", f.path, room, imported)
+			}
+		}
+	}
+}
+
+// TestPureRooms keeps the protocol and the policy free of other people's code,
+// of files and of the network.
+func TestPureRooms(t *testing.T) {
+	forbidden := map[string]bool{"net": true, "net/http": true, "os": true, "log": true, "log/slog": true, "syscall": true}
+	for _, f := range parseTree(t) {
+		if f.test || !within(f.dir, pureRooms) {
+			continue
+		}
+		for _, path := range f.imports() {
+			first, _, _ := strings.Cut(path, "/")
+			if strings.Contains(first, ".") || forbidden[path] {
+				t.Errorf("%s: a pure room may not import %s", f.path, path)
+			}
+		}
+	}
+}
+
+// TestTableIsAcyclic holds the six floors: no arrow upwards, no circle.
+func TestTableIsAcyclic(t *testing.T) {
+	const visiting, done = 1, 2
+	state := map[string]int{}
+	var visit func(room string, trail []string)
+	visit = func(room string, trail []string) {
+		trail = append(trail, room)
+		switch state[room] {
+		case visiting:
+			t.Errorf("circle: %s", strings.Join(trail, " -> "))
+			return
+		case done:
+			return
+		}
+		state[room] = visiting
+		for _, below := range rooms[room] {
+			visit(below, trail)
+		}
+		state[room] = done
+	}
+	for room := range rooms {
+		visit(room, nil)
+	}
+}
+
+// roomOf returns the room that a directory belongs to.
+func roomOf(dir string) (room string, known bool) {
+	for room := range rooms {
+		if within(dir, []string{room}) {
+			return room, true
+		}
+	}
+	return "", false
+}
+
+// mayImport reports whether files of room may import the package in dir.
+func mayImport(room, dir string) bool {
+	return within(dir, append([]string{room}, rooms[room]...))
+}
+
+// within reports whether dir is one of roots or lies below one.
+func within(dir string, roots []string) bool {
+	for _, root := range roots {
+		if dir == root || strings.HasPrefix(dir, root+"/") {
+			return true
+		}
+	}
+	return false
+}
