@@ -42,6 +42,18 @@ const (
 	EventPaused // a partial seed: it wants nothing more, and is not a seeder
 )
 
+// String returns the event as a query spells it; EventNone is empty.
+func (e Event) String() string { return events[e] }
+
+// events holds for each Event its spelling in a query.
+var events = [...]string{
+	EventNone:      "",
+	EventStarted:   "started",
+	EventStopped:   "stopped",
+	EventCompleted: "completed",
+	EventPaused:    "paused",
+}
+
 // AnnounceRequest is an announce as its query says it. Where it came from is
 // not part of it.
 type AnnounceRequest struct {
@@ -93,9 +105,9 @@ type AnnounceReply struct {
 
 // ScrapeRequest is a scrape as its query says it.
 type ScrapeRequest struct {
-	// InfoHashes are the hashes asked for, in the order of the query, at most
-	// as many as the parser was told to keep. A parser appends to
-	// InfoHashes[:0].
+	// InfoHashes are the first different hashes of the query, as many as the
+	// parser was told to keep, in ascending order, which is that of a reply. A
+	// parser appends to InfoHashes[:0].
 	InfoHashes []InfoHash
 }
 

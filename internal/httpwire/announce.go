@@ -1,0 +1,221 @@
+package httpwire
+
+import (
+	"spate/internal/bittorrent"
+)
+
+// The parameters of an announce that are read, with the = that ends a name.
+// Names are compared as they come: no client escapes them. Everything else
+// (uploaded, downloaded, corrupt, redundant, key, no_peer_id, supportcrypto,
+// trackerid …) is accepted and skipped.
+//
+//	info_hash  20 bytes, or the 32 of a v2 hash     exactly once
+//	peer_id    20 bytes, or empty                   checked, not kept
+//	port       0…65535                              required; all equal
+//	left       0 = seeder, anything else = leecher
+//	event      started stopped completed paused     any letter case
+//	numwant    0…                                   else NumWantUnset
+//	compact    0 = a list of dictionaries
+//	ip         an address of either family          else the zero Addr
+//	ipv4 ipv6  an address of that family            else the zero Addr
+const (
+	nameInfoHash = "info_hash="
+	namePeerID   = "peer_id="
+	namePort     = "port="
+	nameLeft     = "left="
+	nameEvent    = "event="
+	nameNumWant  = "numwant="
+	nameCompact  = "compact="
+	nameIP       = "ip="
+	nameIPv4     = "ipv4="
+	nameIPv6     = "ipv6="
+)
+
+// MaxNumWant is the largest numwant that a parsed request holds; more is cut
+// down to it, so that it fits an int of any size.
+const MaxNumWant = 1<<31 - 1
+
+// portMissing stands for no port parameter yet.
+const portMissing = -1
+
+// required is what an announce's required parameters have come to. Failures
+// are kept apart until the end, so that the order of the parameters does not
+// decide which of several is reported.
+type required struct {
+	port                int // 0…65535, or portMissing
+	hashes              int // how many info_hash there were
+	hash, peerID, portF bittorrent.Failure
+}
+
+// ParseAnnounce parses the query of an announce, the part after the `?` as it
+// stands in the request target, to r. Of several failures it returns that of
+// info_hash before that of peer_id before that of port; r is then the zero
+// value. It keeps nothing of query.
+func ParseAnnounce(query []byte, r *bittorrent.AnnounceRequest) bittorrent.Failure {
+	*r = bittorrent.AnnounceRequest{NumWant: bittorrent.NumWantUnset, Compact: true}
+	req := required{port: portMissing}
+	for len(query) > 0 {
+		var param []byte
+		param, query = nextParam(query)
+		if len(param) < len(nameIP) {
+			continue
+		}
+		// The first letter rules out most of the skipped parameters with one
+		// jump; the names below it are compared as whole words.
+		switch param[0] {
+		case 'i':
+			parseI(param, r, &req)
+		case 'p':
+			parseP(param, &req)
+		case 'l', 'e', 'n', 'c':
+			parseState(param, r)
+		}
+	}
+	if f := req.failure(); f != bittorrent.FailureNone {
+		*r = bittorrent.AnnounceRequest{}
+		return f
+	}
+	r.Port = uint16(req.port)
+	return bittorrent.FailureNone
+}
+
+// failure returns the first of the failures, FailureNone where the request is
+// sound.
+func (q *required) failure() bittorrent.Failure {
+	switch {
+	case q.hashes == 0:
+		return bittorrent.FailureInfoHashMissing
+	case q.hashes > 1:
+		return bittorrent.FailureInfoHashDuplicate
+	case q.hash != bittorrent.FailureNone:
+		return q.hash
+	case q.peerID != bittorrent.FailureNone:
+		return q.peerID
+	case q.portF != bittorrent.FailureNone:
+		return q.portF
+	case q.port == portMissing:
+		return bittorrent.FailurePortMissing
+	}
+	return bittorrent.FailureNone
+}
+
+// parseI reads the parameters that begin with i: info_hash and the claimed
+// addresses.
+func parseI(param []byte, r *bittorrent.AnnounceRequest, q *required) {
+	if v, ok := value(param, nameInfoHash); ok {
+		q.hashes++
+		q.hash = parseInfoHash(v, &r.InfoHash)
+		return
+	}
+	if v, ok := value(param, nameIP); ok {
+		r.IP = claimedAddr(v)
+	} else if v, ok := value(param, nameIPv4); ok {
+		r.IPv4 = onlyFamily(claimedAddr(v), true)
+	} else if v, ok := value(param, nameIPv6); ok {
+		r.IPv6 = onlyFamily(claimedAddr(v), false)
+	}
+}
+
+// parseP reads peer_id and port.
+func parseP(param []byte, q *required) {
+	if v, ok := value(param, namePeerID); ok {
+		// The last one counts, so a good one also clears an earlier failure. A
+		// bad escape makes it garbage, which is not 20 bytes.
+		q.peerID = bittorrent.FailureNone
+		if n, ok := unescape(nil, v); !ok || n != 0 && n != peerIDLen {
+			q.peerID = bittorrent.FailurePeerIDLength
+		}
+	} else if v, ok := value(param, namePort); ok {
+		q.setPort(v)
+	}
+}
+
+// peerIDLen is the length in bytes of a peer id (BEP 3).
+const peerIDLen = 20
+
+// setPort takes one port parameter. The first failure stays.
+func (q *required) setPort(v []byte) {
+	if q.portF != bittorrent.FailureNone {
+		return
+	}
+	var scratch [maxValue]byte
+	n, ok := number(plain(v, &scratch), 65535)
+	switch {
+	case !ok || n > 65535:
+		q.portF = bittorrent.FailurePortInvalid
+	case q.port != portMissing && q.port != n:
+		q.portF = bittorrent.FailurePortDuplicate
+	}
+	q.port = n
+}
+
+// parseState reads left, event, numwant and compact.
+func parseState(param []byte, r *bittorrent.AnnounceRequest) {
+	var scratch [maxValue]byte
+	if v, ok := value(param, nameLeft); ok {
+		n, ok := number(plain(v, &scratch), 0)
+		r.Seeder = ok && n == 0
+	} else if v, ok := value(param, nameEvent); ok {
+		r.Event = parseEvent(plain(v, &scratch))
+	} else if v, ok := value(param, nameNumWant); ok {
+		r.NumWant = bittorrent.NumWantUnset
+		if n, ok := number(plain(v, &scratch), MaxNumWant); ok {
+			r.NumWant = min(n, MaxNumWant)
+		}
+	} else if v, ok := value(param, nameCompact); ok {
+		r.Compact = string(plain(v, &scratch)) != "0"
+	}
+}
+
+// value returns what follows name in param, and whether param has that name.
+// It is small enough to be inlined, so that name is a constant to compare with.
+func value(param []byte, name string) ([]byte, bool) {
+	if len(param) < len(name) || string(param[:len(name)]) != name {
+		return nil, false
+	}
+	return param[len(name):], true
+}
+
+// number reads v as decimal digits. A number above limit comes back as some
+// number above limit, so that one of any length is told apart from garbage.
+// It is not ok where v is empty or has anything but digits.
+func number(v []byte, limit int) (n int, ok bool) {
+	if len(v) == 0 {
+		return 0, false
+	}
+	for _, c := range v {
+		d := int(c) - '0'
+		if d < 0 || d > 9 {
+			return 0, false
+		}
+		if n <= limit {
+			n = n*10 + d
+		}
+	}
+	return n, true
+}
+
+// parseEvent reads an event in any letter case. An empty or unknown one is
+// EventNone.
+func parseEvent(v []byte) bittorrent.Event {
+	for e := bittorrent.EventStarted; e <= bittorrent.EventPaused; e++ {
+		if equalFold(v, e.String()) {
+			return e
+		}
+	}
+	return bittorrent.EventNone
+}
+
+// equalFold reports whether v is word in any letter case. word is of lower-case
+// ASCII letters.
+func equalFold(v []byte, word string) bool {
+	if len(v) != len(word) {
+		return false
+	}
+	for i, c := range v {
+		if c|0x20 != word[i] {
+			return false
+		}
+	}
+	return true
+}
