@@ -1,0 +1,217 @@
+package config
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// assign decodes the value of the key at path into its field and checks it.
+func (d *decoder) assign(path string, field reflect.Value, node *unstable.Node, line int) {
+	raw := rawValue(d.parser.Data(), node)
+	d.config.source.keys[path] = place{line: line, value: raw}
+	var err error
+	switch {
+	case field.Kind() == reflect.Struct && node.Kind == unstable.InlineTable && !isText(field):
+		d.inline(table{path, field}, node)
+	case isTableList(field) && node.Kind == unstable.Array:
+		d.elements(path, field, node)
+	default:
+		err = setValue(field, tagOf(d.root, path), node)
+	}
+	if err != nil {
+		d.bad[path] = true
+		d.problems = append(d.problems, d.config.Problem(path, "%v", err))
+	}
+}
+
+// inline decodes an inline table, whose keys may be dotted as well.
+func (d *decoder) inline(t table, node *unstable.Node) {
+	for it := node.Children(); it.Next(); {
+		d.keyValue(t, it.Node())
+	}
+}
+
+// elements decodes an array of inline tables.
+func (d *decoder) elements(path string, field reflect.Value, node *unstable.Node) {
+	for it := node.Children(); it.Next(); {
+		element := it.Node()
+		if element.Kind != unstable.InlineTable {
+			if element.Kind != unstable.Comment {
+				d.problems = append(d.problems, d.config.Problem(path, "needs tables: [[%s]]", path))
+			}
+			continue
+		}
+		field.Set(reflect.Append(field, newElement(field.Type().Elem())))
+		i := field.Len() - 1
+		d.config.source.keys[fmt.Sprintf("%s[%d]", path, i)] = d.config.source.keys[path]
+		d.inline(table{fmt.Sprintf("%s[%d]", path, i), field.Index(i)}, element)
+	}
+}
+
+// setValue decodes one value. Its error says what the value needs to be.
+func setValue(field reflect.Value, tag reflect.StructTag, node *unstable.Node) error {
+	if field.Type() == reflect.TypeFor[[]netip.Prefix]() {
+		return setPrefixes(field, node)
+	}
+	if isText(field) {
+		if node.Kind != unstable.String && !(node.Kind == unstable.Integer && field.Type() == reflect.TypeFor[Memory]()) {
+			return errNeeds("needs a string in quotes, " + example(field, tag))
+		}
+		return setText(field, tag, string(node.Data))
+	}
+	switch field.Kind() {
+	case reflect.Bool:
+		if node.Kind != unstable.Bool {
+			return errNeeds("needs true or false, without quotes")
+		}
+		field.SetBool(string(node.Data) == "true")
+	case reflect.Int:
+		return setInt(field, tag, node)
+	case reflect.String:
+		if enum := tag.Get("enum"); enum != "" {
+			return setEnum(field, strings.Fields(enum), node)
+		}
+		if node.Kind != unstable.String {
+			return errNeeds("needs a string in quotes")
+		}
+		field.SetString(string(node.Data))
+	default:
+		return errNeeds("is a section and needs keys of its own")
+	}
+	return nil
+}
+
+// setInt decodes an integer within the bounds of the tag range:"LOW..HIGH".
+func setInt(field reflect.Value, tag reflect.StructTag, node *unstable.Node) error {
+	low, high := bounds(tag)
+	needs := errNeeds(fmt.Sprintf("needs a whole number from %d to %d", low, high))
+	if node.Kind != unstable.Integer {
+		return needs
+	}
+	v, err := strconv.ParseInt(strings.ReplaceAll(string(node.Data), "_", ""), 0, 64)
+	if err != nil || v < low || v > high {
+		return needs
+	}
+	field.SetInt(v)
+	return nil
+}
+
+func bounds(tag reflect.StructTag) (low, high int64) {
+	before, after, _ := strings.Cut(tag.Get("range"), "..")
+	low, _ = strconv.ParseInt(before, 10, 64)
+	high, _ = strconv.ParseInt(after, 10, 64)
+	return low, high
+}
+
+// setEnum decodes one of a closed set of words.
+func setEnum(field reflect.Value, words []string, node *unstable.Node) error {
+	value := string(node.Data)
+	if node.Kind == unstable.String && slices.Contains(words, value) {
+		field.SetString(value)
+		return nil
+	}
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = strconv.Quote(w)
+	}
+	last := len(quoted) - 1
+	text := "needs " + strings.Join(quoted[:last], ", ") + " or " + quoted[last]
+	if near := nearest(value, words); near != "" {
+		text += fmt.Sprintf("; did you mean %q?", near)
+	}
+	return errNeeds(text)
+}
+
+// setText decodes a value that reads itself.
+func setText(field reflect.Value, tag reflect.StructTag, s string) error {
+	err := field.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(s))
+	if address, isAddress := field.Interface().(netip.AddrPort); isAddress {
+		a := address.Addr()
+		wrong := map[string]bool{"4": !a.Is4(), "6": !a.Is6() || a.Is4In6(), "any": false}[tag.Get("address")]
+		if err != nil || !a.IsValid() || wrong {
+			return errNeeds("needs " + example(field, tag))
+		}
+		return nil
+	}
+	var needs errNeeds
+	if err != nil && !errors.As(err, &needs) {
+		return errNeeds("needs " + example(field, tag))
+	}
+	return err
+}
+
+// example says what a value in text form looks like.
+func example(field reflect.Value, tag reflect.StructTag) string {
+	switch field.Interface().(type) {
+	case FileMode:
+		return `octal digits such as "0660"`
+	case Memory:
+		return `"auto", or a size such as "512 MiB"`
+	}
+	switch tag.Get("address") {
+	case "4":
+		return `an IPv4 address and port such as "0.0.0.0:3000"`
+	case "6":
+		return `an IPv6 address and port such as "[::]:3000"`
+	}
+	return `an address and port such as "127.0.0.1:9000" or "[::1]:9000"`
+}
+
+// setPrefixes decodes a list of prefixes and single addresses.
+func setPrefixes(field reflect.Value, node *unstable.Node) error {
+	needs := errNeeds(`needs a list of prefixes and addresses such as ["10.0.0.0/8", "192.0.2.1", "fd00::/8"]`)
+	if node.Kind != unstable.Array {
+		return needs
+	}
+	var prefixes []netip.Prefix
+	for it := node.Children(); it.Next(); {
+		element := it.Node()
+		if element.Kind == unstable.Comment {
+			continue
+		}
+		if element.Kind != unstable.String {
+			return needs
+		}
+		p, err := parsePrefix(string(element.Data))
+		if err != nil {
+			return err
+		}
+		prefixes = append(prefixes, p)
+	}
+	field.Set(reflect.ValueOf(prefixes))
+	return nil
+}
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return p, errNeeds(fmt.Sprintf(`%q is neither an address nor a prefix such as "10.0.0.0/8"`, s))
+	}
+	if p != p.Masked() {
+		return p, errNeeds(fmt.Sprintf("%q has bits beyond the prefix: needs %q", s, p.Masked()))
+	}
+	return p, nil
+}
+
+// rawValue returns a value as the file has it, on one line.
+func rawValue(data []byte, node *unstable.Node) string {
+	switch node.Kind {
+	case unstable.String:
+		return strconv.Quote(string(node.Data))
+	case unstable.Array, unstable.InlineTable:
+		return ""
+	}
+	return string(node.Data)
+}

@@ -1,0 +1,142 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// check finds values that are right each, and wrong together. What concerns a
+// key that has a problem already is left out.
+func (d *decoder) check() {
+	for _, f := range d.config.validate() {
+		if !d.bad[f.path] {
+			d.bad[f.path] = true
+			d.problems = append(d.problems, d.config.Problem(f.path, "%s", f.text))
+		}
+	}
+}
+
+// flaw is a problem before it is known where its key stands.
+type flaw struct{ path, text string }
+
+// flaws collects them.
+type flaws []flaw
+
+func (f *flaws) add(path, format string, args ...any) {
+	*f = append(*f, flaw{path, fmt.Sprintf(format, args...)})
+}
+
+// Validate returns what does not go together as Problems, or nil. Load has
+// done it already; it is for a Config that was made otherwise.
+func (c *Config) Validate() error {
+	var ps Problems
+	for _, f := range c.validate() {
+		ps = append(ps, c.Problem(f.path, "%s", f.text))
+	}
+	return ps.Err()
+}
+
+func (c *Config) validate() (f flaws) {
+	c.validateNetwork(&f)
+	for i := range c.Listeners {
+		c.validateListener(&f, i)
+	}
+	for i, cert := range c.TLS.Certificates {
+		if cert.CertificatePath == "" {
+			f.add(fmt.Sprintf("tls.certificates[%d].certificate_path", i), "is missing: needs the path of a certificate")
+		}
+	}
+	if c.Protocol.MinAnnounceInterval > c.Protocol.PeerAnnounceInterval {
+		f.add("protocol.min_announce_interval", "is longer than peer_announce_interval = %d: clients could not keep both", c.Protocol.PeerAnnounceInterval)
+	}
+	if c.AccessList.Mode != AccessOff && c.AccessList.Path == "" {
+		f.add("access_list.path", "is missing: mode = %q needs the path of a list", c.AccessList.Mode)
+	}
+	if !isMetricName(c.Metrics.Namespace) {
+		f.add("metrics.namespace", "needs a word of letters, digits and underscores that starts with a letter")
+	}
+	if c.Privileges.DropPrivileges {
+		for _, key := range []struct{ name, value string }{
+			{"chroot_path", c.Privileges.ChrootPath}, {"group", c.Privileges.Group}, {"user", c.Privileges.User},
+		} {
+			if key.value == "" {
+				f.add("privileges."+key.name, "is missing: drop_privileges needs it")
+			}
+		}
+	}
+	c.validateAdmin(&f)
+	return f
+}
+
+func (c *Config) validateNetwork(f *flaws) {
+	n := &c.Network
+	if !n.UseIPv4 && !n.UseIPv6 && len(c.Listeners) == 0 {
+		f.add("network.use_ipv4", "nothing is left to listen on: needs use_ipv4, use_ipv6 or a [[listeners]] table")
+	}
+	if n.UseIPv4 && n.UseIPv6 && !n.SetOnlyIPv6 && n.AddressIPv6.Addr().IsUnspecified() &&
+		n.AddressIPv4.Port() == n.AddressIPv6.Port() && n.AddressIPv4.Port() != 0 {
+		f.add("network.set_only_ipv6", "both sockets would take IPv4 on port %d: needs set_only_ipv6 = true, or use_ipv4 = false", n.AddressIPv4.Port())
+	}
+	if n.EnableTLS && n.TLSCertificatePath == "" {
+		f.add("network.tls_certificate_path", "is missing: enable_tls needs a certificate")
+	}
+	if n.TLSPrivateKeyPath != "" && n.TLSCertificatePath == "" && !n.EnableTLS {
+		f.add("network.tls_certificate_path", "is missing: tls_private_key_path alone serves nothing")
+	}
+	if n.ReverseProxyIPHeaderName == "" || strings.Trim(n.ReverseProxyIPHeaderName, headerNameChars) != "" {
+		f.add("network.reverse_proxy_ip_header_name", `needs the name of a header such as "X-Forwarded-For"`)
+	}
+	if n.ProxyProtocol && n.RunsBehindReverseProxy {
+		f.add("network.proxy_protocol", "excludes runs_behind_reverse_proxy: a client's address comes from one of them")
+	}
+}
+
+const headerNameChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
+
+func (c *Config) validateListener(f *flaws, i int) {
+	l, at := &c.Listeners[i], fmt.Sprintf("listeners[%d].", i)
+	kind, rest, err := l.Endpoint()
+	switch {
+	case l.Address == "":
+		f.add(at+"address", `is missing: needs an address such as "192.0.2.1:3000", "unix:/run/spate/http.sock" or "systemd:NAME"`)
+	case err != nil:
+		f.add(at+"address", "%v", err)
+	}
+	if kind != EndpointUnix || strings.HasPrefix(rest, "@") {
+		for _, key := range []struct {
+			name string
+			set  bool
+		}{{"owner", l.Owner != ""}, {"group", l.Group != ""}, {"mode", l.Mode != DefaultListener().Mode}} {
+			if key.set && err == nil {
+				f.add(at+key.name, "is for the file of a unix socket, and %q has none", l.Address)
+			}
+		}
+	}
+	if l.TLS && !c.hasCertificate() {
+		f.add(at+"tls", "needs a certificate: give [network] tls_certificate_path or a [[tls.certificates]] table")
+	}
+}
+
+func (c *Config) hasCertificate() bool {
+	return c.Network.TLSCertificatePath != "" || len(c.TLS.Certificates) > 0
+}
+
+func (c *Config) validateAdmin(f *flaws) {
+	if c.Admin.Address == "" {
+		return
+	}
+	l := Listener{Address: c.Admin.Address}
+	kind, rest, err := l.Endpoint()
+	switch {
+	case err != nil || kind == EndpointSystemd:
+		f.add("admin.address", `needs an address and port such as "127.0.0.1:3001", or "unix:/run/spate/admin.sock"`)
+	case kind == EndpointTCP && c.Admin.Token == "" && !netip.MustParseAddrPort(rest).Addr().IsLoopback():
+		f.add("admin.token", "is missing: address = %q can be reached by others", c.Admin.Address)
+	}
+}
+
+func isMetricName(s string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+	return s != "" && strings.Trim(s[:1], letters) == "" && strings.Trim(s, letters+"0123456789") == ""
+}

@@ -1,0 +1,314 @@
+// Package config owns the configuration file: its sections, their defaults and
+// documentation, the strict loader and the commented print. Any aquatic_http
+// 0.9 file loads with the same meaning. The other rooms know nothing of TOML;
+// daemon maps the sections to their configurations.
+//
+// The doc comments of the fields below are the comments of `spate -p` and of
+// docs/configuration.md; `go generate` copies them (docs_generated.go).
+package config
+
+import "net/netip"
+
+//go:generate go run ./docgen
+
+// A Config is everything that can be configured. Default and Load make one.
+type Config struct {
+	// Number of event loops that carry the connections. 0 is one for each core.
+	SocketWorkers int `toml:"socket_workers" range:"0..1024"`
+	// Accepted for aquatic_http's sake, without effect: there are no swarm
+	// workers, every socket worker reaches all swarms.
+	SwarmWorkers int `toml:"swarm_workers" range:"0..1024"`
+	// How much is logged: off, error, warn, info, debug or trace.
+	LogLevel LogLevel `toml:"log_level" enum:"off error warn info debug trace"`
+
+	Network    Network    `toml:"network"`
+	Listeners  []Listener `toml:"listeners"`
+	TLS        TLS        `toml:"tls"`
+	Protocol   Protocol   `toml:"protocol"`
+	Cleaning   Cleaning   `toml:"cleaning"`
+	Limits     Limits     `toml:"limits"`
+	Privileges Privileges `toml:"privileges"`
+	AccessList AccessList `toml:"access_list"`
+	Metrics    Metrics    `toml:"metrics"`
+	Admin      Admin      `toml:"admin"`
+	Log        Log        `toml:"log"`
+
+	// source says where the values came from; the zero value says nowhere.
+	source source
+}
+
+// The default pair of listeners, and what holds for all of them.
+type Network struct {
+	// Listen on IPv4.
+	UseIPv4 bool `toml:"use_ipv4"`
+	// Listen on IPv6. Where this key or address_ipv6 is given, a machine without
+	// IPv6 is an error; otherwise it is a warning.
+	UseIPv6 bool `toml:"use_ipv6"`
+	// IPv4 address and port: "0.0.0.0:3000" for all interfaces, "127.0.0.1:3000"
+	// for this machine only. Port 0 picks a free one.
+	AddressIPv4 netip.AddrPort `toml:"address_ipv4" address:"4"`
+	// IPv6 address and port: "[::]:3000" for all interfaces, "[::1]:3000" for
+	// this machine only. Port 0 picks a free one.
+	AddressIPv6 netip.AddrPort `toml:"address_ipv6" address:"6"`
+	// Connections that may wait to be accepted. The kernel's own bound
+	// (net.core.somaxconn) holds too.
+	TCPBacklog int `toml:"tcp_backlog" range:"1..2147483647"`
+	// Speak TLS on the default pair of listeners. Plain and TLS listeners can
+	// live side by side: see [[listeners]].
+	EnableTLS bool `toml:"enable_tls"`
+	// Certificate chain, PEM or DER. It is read at the start and on SIGUSR1.
+	TLSCertificatePath string `toml:"tls_certificate_path"`
+	// Private key of the certificate, PEM or DER (PKCS#8, PKCS#1 or SEC1).
+	TLSPrivateKeyPath string `toml:"tls_private_key_path"`
+	// Keep connections open after a reply. Public trackers usually answer one
+	// request for each connection; a reverse proxy gains by kept ones.
+	KeepAlive bool `toml:"keep_alive"`
+	// The default pair of listeners stands behind a reverse proxy that names the
+	// client in a header. Requests from a source outside trusted_proxies keep
+	// their own address.
+	RunsBehindReverseProxy bool `toml:"runs_behind_reverse_proxy"`
+	// Name of the header in which the reverse proxy names the client, in any
+	// letter case.
+	ReverseProxyIPHeaderName string `toml:"reverse_proxy_ip_header_name"`
+	// How that header is read. last_address: the right-most address that is no
+	// trusted proxy's, over all instances of the header (X-Forwarded-For).
+	// forwarded: the same for the Forwarded header of RFC 7239. single_address:
+	// one address and nothing else (X-Real-IP, CF-Connecting-IP).
+	ReverseProxyIPHeaderFormat HeaderFormat `toml:"reverse_proxy_ip_header_format" enum:"last_address forwarded single_address"`
+	// The default pair of listeners expects a PROXY protocol header, version 1 or
+	// 2, before the first request of each connection.
+	ProxyProtocol bool `toml:"proxy_protocol"`
+	// Sources that are believed when they name a client's address, as prefixes
+	// or single addresses. Unix sockets always are.
+	TrustedProxies []netip.Prefix `toml:"trusted_proxies"`
+	// The IPv6 socket takes IPv6 only. When false it takes IPv4 as well, which
+	// leaves use_ipv4 to be switched off.
+	SetOnlyIPv6 bool `toml:"set_only_ipv6"`
+}
+
+// A further listener, beside the default pair of [network]. The table may come
+// any number of times; all listeners serve the same swarms.
+type Listener struct {
+	// Where it listens: an IPv4 or IPv6 address with a port ("192.0.2.1:80",
+	// "[2001:db8::1]:443"), a unix socket ("unix:/run/spate/http.sock", or
+	// "unix:@name" for an abstract one), or a socket that systemd passes
+	// ("systemd:NAME", where NAME is the FileDescriptorName of the socket unit).
+	Address string `toml:"address"`
+	// Speak TLS, with the certificates of [network] and [tls].
+	TLS bool `toml:"tls"`
+	// Who names the client's address. none: the connection itself. header: a
+	// reverse proxy, in reverse_proxy_ip_header_name. proxy_protocol: a PROXY
+	// protocol header, version 1 or 2.
+	Proxy ProxyKind `toml:"proxy" enum:"none header proxy_protocol"`
+	// Permissions of a unix socket's file, in octal.
+	Mode FileMode `toml:"mode"`
+	// User that a unix socket's file belongs to, by name or number. Empty leaves
+	// it with the user that starts the tracker.
+	Owner string `toml:"owner"`
+	// Group that a unix socket's file belongs to, by name or number.
+	Group string `toml:"group"`
+}
+
+// Certificates beside the one of [network].
+type TLS struct {
+	// Load certificates again when their files change, and not only on SIGUSR1.
+	Watch bool `toml:"watch"`
+
+	Certificates []Certificate `toml:"certificates"`
+}
+
+// A further certificate. A client gets the one that covers the server name it
+// asks for, and the first one where none does.
+type Certificate struct {
+	// Certificate chain, PEM or DER.
+	CertificatePath string `toml:"certificate_path"`
+	// Private key of the certificate, PEM or DER.
+	PrivateKeyPath string `toml:"private_key_path"`
+}
+
+// What clients are told.
+type Protocol struct {
+	// Torrents that one scrape is answered for; the rest of its hashes is left
+	// out.
+	MaxScrapeTorrents int `toml:"max_scrape_torrents" range:"0..1048576"`
+	// Peers in one reply at most. More than 200 is served as 200.
+	MaxPeers int `toml:"max_peers" range:"0..2147483647"`
+	// Seconds that clients are asked to wait between announces. Each reply adds
+	// up to 10 %, so that clients do not come in waves.
+	PeerAnnounceInterval int `toml:"peer_announce_interval" range:"1..1073741823"`
+	// Seconds that clients are asked to wait at least, also between scrapes.
+	// 0 is half of peer_announce_interval.
+	MinAnnounceInterval int `toml:"min_announce_interval" range:"0..1073741823"`
+	// Peers that one torrent holds from one address (IPv6: from one /64); a
+	// further one replaces the oldest. 0 is no limit. Loopback and private
+	// addresses have none.
+	MaxPeersPerIP int `toml:"max_peers_per_ip" range:"0..256"`
+	// Memory that the swarms may take: "auto" (a share of what the machine or
+	// its cgroup has), a number of bytes, or a size such as "512 MiB" or "8 GiB".
+	// 0 is no limit. At the limit new torrents are refused, known ones are not.
+	MaxMemory Memory `toml:"max_memory"`
+	// Torrents at most; a further one is refused. 0 is no limit.
+	MaxTorrents int `toml:"max_torrents" range:"0..2147483647"`
+	// Who is given peers with private, loopback or link-local addresses. auto:
+	// clients that have such an address themselves. always, never: everybody,
+	// nobody.
+	HandOutPrivateAddresses PrivatePeers `toml:"hand_out_private_addresses" enum:"auto always never"`
+	// Sources that may announce another address than their own (ip=, ipv4=,
+	// ipv6=), as prefixes or single addresses.
+	TrustedPeerAddressSources []netip.Prefix `toml:"trusted_peer_address_sources"`
+}
+
+// When what is old goes away. All values are seconds.
+type Cleaning struct {
+	// Peers and torrents are looked through this often, spread out over the time
+	// between.
+	TorrentCleaningInterval int `toml:"torrent_cleaning_interval" range:"1..4294967295"`
+	// Accepted for aquatic_http's sake, without effect: connections end exactly
+	// when they are due.
+	ConnectionCleaningInterval int `toml:"connection_cleaning_interval" range:"0..4294967295"`
+	// A peer that has not announced for this long is dropped. 0 is twice the
+	// longest interval that a client is told, and 5 minutes.
+	MaxPeerAge int `toml:"max_peer_age" range:"0..4294967295"`
+	// A kept connection without a request for this long is closed.
+	MaxConnectionIdle int `toml:"max_connection_idle" range:"1..4294967295"`
+	// The number of downloads of a torrent that has lost its last peer is
+	// remembered for this long. 0 forgets it at once.
+	DownloadedMemory int `toml:"downloaded_memory" range:"0..4294967295"`
+}
+
+// What one client may cost.
+type Limits struct {
+	// Seconds from a connection's start, or from the first byte of a later
+	// request, until the whole request has to be there.
+	HeadTimeout int `toml:"head_timeout" range:"1..3600"`
+	// Seconds that a client may take to receive a reply.
+	WriteTimeout int `toml:"write_timeout" range:"1..3600"`
+	// Seconds that a stop may take: what was received is answered, then all
+	// connections end.
+	ShutdownTimeout int `toml:"shutdown_timeout" range:"1..3600"`
+	// Requests on one connection, after which it is closed. 0 is no limit.
+	MaxRequestsPerConnection int `toml:"max_requests_per_connection" range:"0..2147483647"`
+}
+
+// What the process gives up once its sockets are open. Needs root (Linux).
+type Privileges struct {
+	// Change the root directory, the group and the user after all sockets are
+	// open, and give up all capabilities.
+	DropPrivileges bool `toml:"drop_privileges"`
+	// The new root directory. What is read again on SIGUSR1 (access list,
+	// certificates) has to lie below it.
+	ChrootPath string `toml:"chroot_path"`
+	// The new group, by name or number.
+	Group string `toml:"group"`
+	// The new user, by name or number.
+	User string `toml:"user"`
+}
+
+// Which torrents are served. The file is read at the start and on SIGUSR1. A
+// broken file stops the start; later the old list stays and the log says why.
+type AccessList struct {
+	// off: all torrents. allow: only those in the file. deny: all but those in
+	// the file.
+	Mode AccessMode `toml:"mode" enum:"off allow deny"`
+	// File with one info hash a line: 40 hex digits, or 64 for a v2 torrent.
+	// Blank lines and lines that start with # are skipped. With drop_privileges
+	// the path may also be one below chroot_path.
+	Path string `toml:"path"`
+	// Load the file again when it changes, and not only on SIGUSR1.
+	Watch bool `toml:"watch"`
+}
+
+// Prometheus metrics on an address of their own.
+type Metrics struct {
+	// Serve /metrics at prometheus_endpoint_address. [admin] serves it too.
+	RunPrometheusEndpoint bool `toml:"run_prometheus_endpoint"`
+	// Address and port of the metrics.
+	PrometheusEndpointAddress netip.AddrPort `toml:"prometheus_endpoint_address" address:"any"`
+	// Accepted for aquatic_http's sake, without effect: all values are as fresh
+	// as the request for them.
+	TorrentCountUpdateInterval int `toml:"torrent_count_update_interval" range:"0..4294967295"`
+	// First word of all metric names. "aquatic" gives aquatic_http's own metrics
+	// with its names and labels.
+	Namespace string `toml:"namespace"`
+}
+
+// The operator's own listener: /metrics, /health, /stats.json.
+type Admin struct {
+	// Address and port ("127.0.0.1:3001") or unix socket
+	// ("unix:/run/spate/admin.sock"). Empty switches it off.
+	Address string `toml:"address"`
+	// Password that requests have to show (Authorization: Bearer ...). Needed
+	// when the address is neither loopback nor a unix socket.
+	Token string `toml:"token" secret:"yes"`
+	// Serve /debug/pprof and the store's invariants too.
+	Debug bool `toml:"debug"`
+}
+
+// The form of the log, which goes to standard error.
+type Log struct {
+	// text or json.
+	Format LogFormat `toml:"format" enum:"text json"`
+	// Write client addresses into the log. They are personal data.
+	LogAddresses bool `toml:"log_addresses"`
+}
+
+// Default returns the configuration of a tracker that nobody configured.
+func Default() Config {
+	return Config{
+		SwarmWorkers: 1,
+		LogLevel:     LevelInfo,
+		Network: Network{
+			UseIPv4:                    true,
+			UseIPv6:                    true,
+			AddressIPv4:                netip.AddrPortFrom(netip.IPv4Unspecified(), 3000),
+			AddressIPv6:                netip.AddrPortFrom(netip.IPv6Unspecified(), 3000),
+			TCPBacklog:                 1024,
+			KeepAlive:                  true,
+			ReverseProxyIPHeaderName:   "X-Forwarded-For",
+			ReverseProxyIPHeaderFormat: HeaderLastAddress,
+			TrustedProxies:             localPrefixes(),
+			SetOnlyIPv6:                true,
+		},
+		Protocol: Protocol{
+			MaxScrapeTorrents:       100,
+			MaxPeers:                50,
+			PeerAnnounceInterval:    1800,
+			MaxPeersPerIP:           64,
+			MaxMemory:               Memory{Auto: true},
+			HandOutPrivateAddresses: PrivatePeersAuto,
+		},
+		Cleaning: Cleaning{
+			TorrentCleaningInterval:    30,
+			ConnectionCleaningInterval: 60,
+			MaxConnectionIdle:          180,
+			DownloadedMemory:           86400,
+		},
+		Limits:     Limits{HeadTimeout: 10, WriteTimeout: 10, ShutdownTimeout: 5},
+		Privileges: Privileges{ChrootPath: ".", Group: "nogroup", User: "nobody"},
+		AccessList: AccessList{Mode: AccessOff, Path: "./access-list.txt"},
+		Metrics: Metrics{
+			PrometheusEndpointAddress:  netip.AddrPortFrom(netip.IPv4Unspecified(), 9000),
+			TorrentCountUpdateInterval: 10,
+			Namespace:                  "spate",
+		},
+		Log: Log{Format: LogText},
+	}
+}
+
+// DefaultListener returns what a [[listeners]] table says that says nothing.
+func DefaultListener() Listener { return Listener{Proxy: ProxyNone, Mode: 0o660} }
+
+// localPrefixes returns the ranges that cannot be reached from the internet:
+// loopback, private (RFC 1918), link-local and unique-local (RFC 4193).
+func localPrefixes() []netip.Prefix {
+	return []netip.Prefix{
+		netip.MustParsePrefix("127.0.0.0/8"),
+		netip.MustParsePrefix("10.0.0.0/8"),
+		netip.MustParsePrefix("172.16.0.0/12"),
+		netip.MustParsePrefix("192.168.0.0/16"),
+		netip.MustParsePrefix("169.254.0.0/16"),
+		netip.MustParsePrefix("::1/128"),
+		netip.MustParsePrefix("fc00::/7"),
+		netip.MustParsePrefix("fe80::/10"),
+	}
+}

@@ -1,0 +1,142 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// fieldOf returns the field of a struct that has the TOML name, or the zero
+// Value.
+func fieldOf(v reflect.Value, name string) reflect.Value {
+	if v.Kind() != reflect.Struct {
+		return reflect.Value{}
+	}
+	for i := range v.NumField() {
+		if v.Type().Field(i).Tag.Get("toml") == name {
+			return v.Field(i)
+		}
+	}
+	return reflect.Value{}
+}
+
+// tagOf returns the tag of the field at path below root.
+func tagOf(root reflect.Value, path string) reflect.StructTag {
+	t := root.Type()
+	var tag reflect.StructTag
+	for name := range strings.SplitSeq(path, ".") {
+		name, _, _ = strings.Cut(name, "[")
+		if t.Kind() == reflect.Slice {
+			t = t.Elem()
+		}
+		for i := range t.NumField() {
+			if t.Field(i).Tag.Get("toml") == name {
+				tag, t = t.Field(i).Tag, t.Field(i).Type
+				break
+			}
+		}
+	}
+	return tag
+}
+
+// isText reports whether a field reads itself from a string.
+func isText(field reflect.Value) bool {
+	return field.CanAddr() && reflect.PointerTo(field.Type()).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+}
+
+// isTableList reports whether a field is an array of tables.
+func isTableList(field reflect.Value) bool {
+	return field.Kind() == reflect.Slice && slices.Contains(
+		[]reflect.Type{reflect.TypeFor[Listener](), reflect.TypeFor[Certificate]()}, field.Type().Elem())
+}
+
+// newElement returns an element of an array of tables with its defaults.
+func newElement(t reflect.Type) reflect.Value {
+	if t == reflect.TypeFor[Listener]() {
+		return reflect.ValueOf(DefaultListener())
+	}
+	return reflect.Zero(t)
+}
+
+// isSection reports whether path names a section: [network], [tls].
+func isSection(path string) bool {
+	f := fieldOf(reflect.ValueOf(Config{}), path)
+	return f.IsValid() && f.Kind() == reflect.Struct
+}
+
+// names returns the TOML names of a struct's fields.
+func names(t reflect.Type) (all []string) {
+	for i := range t.NumField() {
+		if name := t.Field(i).Tag.Get("toml"); name != "" {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// suggestKey says which key of the section was meant, or which section has the
+// key; "" when nothing is near.
+func suggestKey(t table, name string) string {
+	if near := nearest(name, names(t.value.Type())); near != "" {
+		return fmt.Sprintf("; did you mean %s?", near)
+	}
+	root := reflect.TypeFor[Config]()
+	for i := range root.NumField() {
+		f := root.Field(i)
+		section := f.Tag.Get("toml")
+		if section == name && !isTable(f.Type) {
+			return fmt.Sprintf("; %s belongs before the first section", name)
+		}
+		if f.Type.Kind() == reflect.Struct && section != "" && slices.Contains(names(f.Type), name) {
+			return fmt.Sprintf("; did you mean [%s] %s?", section, name)
+		}
+	}
+	return ""
+}
+
+// suggestSection says which section was meant; "" when nothing is near.
+func suggestSection(parts []string) string {
+	near := nearest(parts[0], names(reflect.TypeFor[Config]()))
+	if near == "" || len(parts) > 1 {
+		return ""
+	}
+	if field := fieldOf(reflect.ValueOf(Config{}), near); isTableList(field) {
+		return fmt.Sprintf("; did you mean [[%s]]?", near)
+	}
+	return fmt.Sprintf("; did you mean [%s]?", near)
+}
+
+// nearest returns the word that is a slip of the keyboard away from s: a third
+// of its letters at most. It returns "" when none is.
+func nearest(s string, words []string) string {
+	best, bestDistance := "", max(1, len(s)/3)+1
+	for _, w := range words {
+		if d := distance(strings.ToLower(s), w); d < bestDistance {
+			best, bestDistance = w, d
+		}
+	}
+	return best
+}
+
+// distance is the number of letters to insert, delete or change (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
