@@ -23,14 +23,11 @@ func claimedAddr(v []byte) netip.Addr {
 		}
 		return parseIPv6(v[1:end])
 	}
-	if a := parseIPv6(v); a.IsValid() {
+	if a := parseIP(v); a.IsValid() {
 		return a
 	}
 	end := bytes.IndexByte(v, ':')
-	if end < 0 {
-		end = len(v)
-	}
-	if !isPortSuffix(v[end:]) {
+	if end < 0 || !isPortSuffix(v[end:]) {
 		return netip.Addr{}
 	}
 	quad, ok := parseIPv4(v[:end])
@@ -38,6 +35,14 @@ func claimedAddr(v []byte) netip.Addr {
 		return netip.Addr{}
 	}
 	return netip.AddrFrom4(quad)
+}
+
+// parseIP reads an address of either family. What is none gives the zero Addr.
+func parseIP(v []byte) netip.Addr {
+	if quad, ok := parseIPv4(v); ok {
+		return netip.AddrFrom4(quad)
+	}
+	return parseIPv6(v)
 }
 
 // onlyFamily returns a where it is of the family asked for, otherwise the zero

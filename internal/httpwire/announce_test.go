@@ -11,7 +11,7 @@ import (
 // Parts of queries that many tests share: a hash with every kind of byte, as
 // libtorrent escapes it.
 const (
-	hashQuery = "info_hash=%00%26%3d%2b%25%20a%ffz~%0d%0a%7f%80%c3%28%29%2a%21%2e"
+	hashQuery = "info_hash=%00%26%3d%2b%25%20a%ffz~%0d%0a%7f%80%c3()*!."
 	hashRaw   = "\x00&=+% a\xffz~\r\n\x7f\x80\xc3()*!."
 	goodQuery = hashQuery + "&peer_id=-LT2110-abcdefghijkl&port=6881&left=1"
 )
