@@ -1,0 +1,112 @@
+// Package tracker is the policy between the wire and the store: which request
+// this is, whether its torrent is served, how much a client gets, and what a
+// refused one is told. It knows no sockets and no HTTP beyond a path and a
+// query, and it allocates nothing per request.
+package tracker
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"spate/internal/bittorrent"
+)
+
+// Store is what the tracker needs of the swarms. It is called by many workers
+// at once.
+type Store interface {
+	// Announce applies a and fills Complete, Incomplete, Downloaded, Peers and
+	// Peers6 of r. Its failure is FailureNone or FailureFull.
+	Announce(now time.Duration, a *bittorrent.Announce, r *bittorrent.AnnounceReply) bittorrent.Failure
+	// Scrape fills the counts of the torrent that e names, zeros when it is
+	// unknown.
+	Scrape(now time.Duration, e *bittorrent.ScrapeEntry)
+}
+
+// AccessList says which torrents are served. It is called by many workers at
+// once.
+type AccessList interface {
+	Allows(h *bittorrent.InfoHash) bool
+}
+
+// Tracker holds what all workers share: the policy, the store and the list.
+type Tracker struct {
+	policy policy
+	store  Store
+	access AccessList
+
+	mu      sync.Mutex // guards workers
+	workers []*counters
+}
+
+// New returns a tracker over store. A nil access serves every torrent. Its
+// error is what Config.Validate says.
+func New(cfg Config, store Store, access AccessList) (*Tracker, error) {
+	if _, err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if store == nil {
+		return nil, fmt.Errorf("tracker: it needs a store")
+	}
+	return &Tracker{policy: newPolicy(&cfg), store: store, access: access}, nil
+}
+
+// allows reports whether the torrent h is served.
+func (t *Tracker) allows(h *bittorrent.InfoHash) bool {
+	return t.access == nil || t.access.Allows(h)
+}
+
+// policy is a Config worked out for the hot path.
+type policy struct {
+	interval, minInterval time.Duration
+	jitterSeconds         uint32 // the jitter is 0 to this, inclusive
+	maxPeers              int
+	defaultPeers          int
+	maxScrape             int
+	private               PrivatePeers
+	trusted               []netip.Prefix
+	clock                 func() time.Duration
+}
+
+func newPolicy(cfg *Config) policy {
+	p := policy{
+		interval:    cfg.Interval,
+		minInterval: cfg.minInterval(),
+		maxPeers:    min(cfg.MaxPeers, MaxPeersLimit),
+		maxScrape:   cfg.MaxScrapeTorrents,
+		private:     cfg.PrivatePeers,
+		clock:       cfg.Clock,
+	}
+	p.jitterSeconds = uint32(cfg.Interval / time.Second / jitterFraction)
+	p.defaultPeers = min(defaultNumWant, p.maxPeers)
+	for _, prefix := range cfg.TrustedPeerAddresses {
+		p.trusted = append(p.trusted, unmapPrefix(prefix))
+	}
+	if p.clock == nil {
+		start := time.Now()
+		p.clock = func() time.Duration { return time.Since(start) }
+	}
+	return p
+}
+
+// numWant turns what a client wants into how many peers it may get.
+func (p *policy) numWant(asked int) int {
+	if asked < 0 {
+		return p.defaultPeers
+	}
+	return min(asked, p.maxPeers)
+}
+
+// hidePrivate reports whether the client at addr is kept from seeing peers
+// with private addresses.
+func (p *policy) hidePrivate(addr netip.Addr) bool {
+	switch p.private {
+	case PrivatePeersAlways:
+		return false
+	case PrivatePeersNever:
+		return true
+	default:
+		return isPublic(addr)
+	}
+}

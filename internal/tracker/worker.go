@@ -1,0 +1,170 @@
+package tracker
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"spate/internal/bittorrent"
+	"spate/internal/httpwire"
+)
+
+// Worker handles requests one after another. It owns the scratch memory that
+// they need, its random numbers and its counters; one goroutine at a time may
+// use it.
+type Worker struct {
+	t      *Tracker
+	counts *counters
+	rng    *rand.PCG
+
+	request  bittorrent.AnnounceRequest
+	announce bittorrent.Announce
+	reply    bittorrent.AnnounceReply
+	scrape   bittorrent.ScrapeRequest
+	entries  []bittorrent.ScrapeEntry
+}
+
+// NewWorker returns a worker of t, whose counters stay with t for good: it is
+// for a loop or a pool, not for a connection.
+func (t *Tracker) NewWorker() *Worker {
+	return &Worker{
+		t:      t,
+		counts: t.newCounters(),
+		rng:    rand.NewPCG(rand.Uint64(), rand.Uint64()),
+	}
+}
+
+// Handle answers the request for path and query that came from client, at
+// now, the time since the process started, and appends the reply's body to
+// dst. When path is none of the tracker's it appends nothing and known is
+// false. It keeps nothing of path, query and dst, and allocates only where
+// dst is too small.
+func (w *Worker) Handle(now time.Duration, client netip.Addr, path, query, dst []byte) (body []byte, known bool) {
+	route := httpwire.ParsePath(path)
+	if route == httpwire.RouteUnknown {
+		return dst, false
+	}
+	sampled := w.counts.sampleNext()
+	var start time.Duration
+	if sampled {
+		start = w.t.policy.clock()
+	}
+
+	client = client.Unmap().WithZone("")
+	if route == httpwire.RouteAnnounce {
+		dst = w.handleAnnounce(now, client, query, dst)
+	} else {
+		dst = w.handleScrape(now, client, query, dst)
+	}
+
+	if sampled {
+		w.counts.latency.observe(w.t.policy.clock() - start)
+	}
+	return dst, true
+}
+
+func (w *Worker) handleAnnounce(now time.Duration, client netip.Addr, query, dst []byte) []byte {
+	interval := w.interval()
+	if f := w.tryAnnounce(now, client, query); f != bittorrent.FailureNone {
+		w.counts.failed(KindAnnounce, familyOf(client), f)
+		return httpwire.AppendFailure(dst, f, interval, w.t.policy.minInterval)
+	}
+	w.counts.announced(familyOf(client), &w.announce, &w.reply)
+	w.reply.Interval = interval
+	return httpwire.AppendAnnounceReply(dst, &w.reply)
+}
+
+// tryAnnounce takes an announce up to the store. When it fails, the store has
+// not been changed.
+func (w *Worker) tryAnnounce(now time.Duration, client netip.Addr, query []byte) bittorrent.Failure {
+	p := &w.t.policy
+	req := &w.request
+	if f := httpwire.ParseAnnounce(query, req); f != bittorrent.FailureNone {
+		return f
+	}
+	if !w.t.allows(&req.InfoHash) {
+		return bittorrent.FailureUnregistered
+	}
+	addr := p.peerAddr(client, req)
+	if !addr.IsValid() {
+		return bittorrent.FailureClientAddress
+	}
+	w.announce = bittorrent.Announce{
+		InfoHash:    req.InfoHash,
+		Addr:        addr,
+		Port:        req.Port,
+		Seeder:      req.Seeder,
+		Event:       req.Event,
+		NumWant:     p.numWant(req.NumWant),
+		HidePrivate: p.hidePrivate(addr),
+	}
+	r := &w.reply
+	r.Compact = req.Compact
+	r.WantPeers6 = addr.Is6()
+	r.MinInterval = p.minInterval
+	r.ExternalIP = netip.Addr{}
+	if isPublic(addr) {
+		r.ExternalIP = addr
+	}
+	return w.t.store.Announce(now, &w.announce, r)
+}
+
+// peerAddr returns the address that a peer goes by: its source's, or, from a
+// trusted source, the one that it claims. Of several claims `ip` counts before
+// the one of the source's own family, and that before the other.
+func (p *policy) peerAddr(source netip.Addr, r *bittorrent.AnnounceRequest) netip.Addr {
+	if len(p.trusted) == 0 || !p.trusts(source) {
+		return source
+	}
+	first, second := r.IPv4, r.IPv6
+	if source.Is6() {
+		first, second = second, first
+	}
+	switch {
+	case usableAddr(r.IP):
+		return r.IP.Unmap().WithZone("")
+	case usableAddr(first):
+		return first.Unmap().WithZone("")
+	case usableAddr(second):
+		return second.Unmap().WithZone("")
+	default:
+		return source
+	}
+}
+
+// trusts reports whether source may announce other addresses than its own.
+func (p *policy) trusts(source netip.Addr) bool {
+	for _, prefix := range p.trusted {
+		if prefix.Contains(source) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *Worker) handleScrape(now time.Duration, client netip.Addr, query, dst []byte) []byte {
+	p := &w.t.policy
+	if f := httpwire.ParseScrape(query, p.maxScrape, &w.scrape); f != bittorrent.FailureNone {
+		w.counts.failed(KindScrape, familyOf(client), f)
+		return httpwire.AppendFailure(dst, f, w.interval(), p.minInterval)
+	}
+	w.entries = w.entries[:0]
+	for i := range w.scrape.InfoHashes {
+		w.entries = append(w.entries, bittorrent.ScrapeEntry{InfoHash: w.scrape.InfoHashes[i]})
+		e := &w.entries[len(w.entries)-1]
+		if w.t.allows(&e.InfoHash) {
+			w.t.store.Scrape(now, e)
+		}
+	}
+	w.counts.scraped(familyOf(client), len(w.entries))
+	return httpwire.AppendScrapeReply(dst, w.entries, p.minInterval)
+}
+
+// interval returns the configured interval with the jitter of one reply.
+func (w *Worker) interval() time.Duration {
+	p := &w.t.policy
+	// A multiply-shift of 32 random bits: without a division, and even to
+	// within 2^-32 × the range.
+	spread := (w.rng.Uint64() >> 32) * (uint64(p.jitterSeconds) + 1) >> 32
+	return p.interval + time.Duration(spread)*time.Second
+}
