@@ -1,0 +1,183 @@
+package access
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+
+	"spate/internal/bittorrent"
+)
+
+const (
+	// maxReported is how many bad lines an error holds; the others are counted.
+	maxReported = 10
+	// maxQuoted is how many bytes of a bad line an error holds.
+	maxQuoted = 48
+	// lineBuffer is the longest line in bytes that is looked at as a whole. Of a
+	// longer one, only what follows a # may lie beyond.
+	lineBuffer = 64 << 10
+	// lineLen is the length of a usual line: 40 digits and a newline.
+	lineLen = 2*bittorrent.InfoHashLen + 1
+	// maxPrealloc bounds the room for hashes that is taken because of a file's
+	// size alone, before any line of it was seen.
+	maxPrealloc = 1 << 21
+	// maxHashes is what the set's index can count.
+	maxHashes = math.MaxUint32
+	// digitsV2 is the length of a v2 info hash in hex digits.
+	digitsV2 = 64
+)
+
+// errNotRegular: opening a FIFO would wait for a writer, and a device may never
+// end.
+var errNotRegular = errors.New("not a regular file")
+
+// BadLine is a line of an access list that is none.
+type BadLine struct {
+	Number  int    // from 1
+	Text    string // its first bytes, quoted and escaped as in Go
+	Problem string // what is wrong with it
+}
+
+// FormatError says which lines of an access list are none.
+type FormatError struct {
+	Lines []BadLine // the first of them, in order
+	Count int       // how many there are
+}
+
+// Error names the lines in FormatError.Lines, and how many more there are.
+func (e *FormatError) Error() string {
+	var b strings.Builder
+	noun := "lines"
+	if e.Count == 1 {
+		noun = "line"
+	}
+	fmt.Fprintf(&b, "%d bad %s, where 40 or 64 hex digits would be right: ", e.Count, noun)
+	for i, line := range e.Lines {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		fmt.Fprintf(&b, "line %d %s: %s", line.Number, line.Problem, line.Text)
+	}
+	if more := e.Count - len(e.Lines); more > 0 {
+		fmt.Fprintf(&b, "; and %d more", more)
+	}
+	return b.String()
+}
+
+// readFile returns the info hashes of the access list at path, as they come.
+// Its errors name the path.
+func readFile(path string) ([]bittorrent.InfoHash, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("access list: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("access list %s: %w", strconv.Quote(path), errNotRegular)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("access list: %w", err)
+	}
+	defer f.Close()
+	hashes, err := read(f, int(min(info.Size()/lineLen+1, maxPrealloc)))
+	if err != nil {
+		return nil, fmt.Errorf("access list %s: %w", strconv.Quote(path), err)
+	}
+	return hashes, nil
+}
+
+// read returns the info hashes of an access list, as they come. likely is how
+// many are expected.
+func read(r io.Reader, likely int) ([]bittorrent.InfoHash, error) {
+	hashes := make([]bittorrent.InfoHash, 0, likely)
+	var bad FormatError
+	br := bufio.NewReaderSize(r, lineBuffer)
+	for number := 1; ; number++ {
+		line, long, err := readLine(br)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		if number == 1 {
+			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
+		}
+		text, comment := strip(line)
+		var h bittorrent.InfoHash
+		switch {
+		case long && !comment:
+			bad.add(number, text, "is longer than "+strconv.Itoa(lineBuffer)+" bytes")
+		case len(text) == 0:
+		case len(hashes) == maxHashes:
+			return nil, fmt.Errorf("more than %d info hashes", uint64(maxHashes))
+		default:
+			if problem := parseHash(text, &h); problem != "" {
+				bad.add(number, text, problem)
+			} else if bad.Count == 0 {
+				hashes = append(hashes, h)
+			}
+		}
+		if err == io.EOF {
+			break
+		}
+	}
+	if bad.Count > 0 {
+		return nil, &bad
+	}
+	return hashes, nil
+}
+
+// readLine returns the next line, with its end, until the next call. Of a line
+// that is longer than the buffer it returns what fits, and long. err is nil or
+// io.EOF, with which the last line may come, or what reading failed with.
+func readLine(br *bufio.Reader) (line []byte, long bool, err error) {
+	line, err = br.ReadSlice('\n')
+	if err != bufio.ErrBufferFull {
+		return line, false, err
+	}
+	// The rest overwrites the buffer, so keep as much as anyone looks at.
+	line = bytes.Clone(line)
+	for err == bufio.ErrBufferFull {
+		_, err = br.ReadSlice('\n')
+	}
+	return line, true, err
+}
+
+// strip returns line without its comment and without the blanks around it, and
+// whether there was a comment.
+func strip(line []byte) (text []byte, comment bool) {
+	text, _, comment = bytes.Cut(line, []byte("#"))
+	return bytes.Trim(text, " \t\r\n"), comment
+}
+
+// parseHash decodes an info hash of 40 or 64 hex digits to h. It returns what is
+// wrong with text, or "".
+func parseHash(text []byte, h *bittorrent.InfoHash) (problem string) {
+	var raw [digitsV2 / 2]byte
+	if len(text) != hex.EncodedLen(len(h)) && len(text) != digitsV2 {
+		return "has " + strconv.Itoa(len(text)) + " characters"
+	}
+	if _, err := hex.Decode(raw[:], text); err != nil {
+		return "has a character that is no hex digit"
+	}
+	copy(h[:], raw[:])
+	return ""
+}
+
+// add notes a bad line.
+func (e *FormatError) add(number int, text []byte, problem string) {
+	e.Count++
+	if len(e.Lines) == maxReported {
+		return
+	}
+	quoted := strconv.Quote(string(text[:min(len(text), maxQuoted)]))
+	if len(text) > maxQuoted {
+		quoted += "…"
+	}
+	e.Lines = append(e.Lines, BadLine{number, quoted, problem})
+}
