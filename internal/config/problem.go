@@ -39,6 +39,9 @@ func (p Problem) String() string {
 	return b.String()
 }
 
+// Error makes a Problem an error; it is String.
+func (p Problem) Error() string { return p.String() }
+
 // Problems is an error that holds everything that is wrong with a
 // configuration, in the order of the file.
 type Problems []Problem
