@@ -1,0 +1,169 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	acceptBatch = 64
+	eventBatch  = 256
+)
+
+// bare is one epoll loop.
+type bare struct {
+	*options
+	listener int
+	epoll    int
+	answer   []byte
+	scratch  [16 << 10]byte
+}
+
+func serveLoop(o *options) error {
+	if o.lock {
+		runtime.LockOSThread()
+	}
+	b := &bare{options: o, answer: o.reply()}
+	if err := b.listen(); err != nil {
+		return err
+	}
+	var err error
+	if b.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return err
+	}
+	b.register(b.listener)
+	events := make([]unix.EpollEvent, eventBatch)
+	for {
+		n := b.wait(events, 0)
+		if n == 0 {
+			n = b.wait(events, -1)
+		}
+		for i := range n {
+			if fd := int(events[i].Fd); fd == b.listener {
+				b.accept()
+			} else {
+				b.serve(fd, false)
+			}
+		}
+	}
+}
+
+func (b *bare) listen() error {
+	at, err := netip.ParseAddrPort(b.address)
+	if err != nil {
+		return err
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	b.listener = fd
+	set := func(level, name, value int) {
+		if err == nil {
+			err = unix.SetsockoptInt(fd, level, name, value)
+		}
+	}
+	set(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	set(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	set(unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 10)
+	if b.linger2 {
+		set(unix.IPPROTO_TCP, unix.TCP_LINGER2, -1)
+	}
+	if err != nil {
+		return err
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}); err != nil {
+		return err
+	}
+	if err := unix.Listen(fd, 1024); err != nil {
+		return err
+	}
+	if b.pong {
+		set(unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0)
+		if err != nil {
+			return err
+		}
+	}
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("listening on %s:%d\n", at.Addr(), sa.(*unix.SockaddrInet4).Port)
+	return nil
+}
+
+// call is one system call on a non-blocking descriptor. Raw, it costs the
+// kernel's time only; cooked, it tells the Go scheduler, as package syscall
+// does.
+func (b *bare) call(trap, a1, a2, a3, a4 uintptr) (int, unix.Errno) {
+	if b.cooked {
+		r, _, e := unix.Syscall6(trap, a1, a2, a3, a4, 0, 0)
+		return int(r), e
+	}
+	r, _, e := unix.RawSyscall6(trap, a1, a2, a3, a4, 0, 0)
+	return int(r), e
+}
+
+func (b *bare) wait(events []unix.EpollEvent, timeout int) int {
+	at := uintptr(unsafe.Pointer(&events[0]))
+	if timeout != 0 {
+		n, _, e := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(b.epoll), at, eventBatch, uintptr(timeout), 0, 0)
+		if e != 0 {
+			return 0
+		}
+		return int(n)
+	}
+	n, e := b.call(unix.SYS_EPOLL_PWAIT, uintptr(b.epoll), at, eventBatch, 0)
+	if e != 0 {
+		return 0
+	}
+	return n
+}
+
+func (b *bare) register(fd int) {
+	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
+	b.call(unix.SYS_EPOLL_CTL, uintptr(b.epoll), unix.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(&ev)))
+}
+
+func (b *bare) accept() {
+	for range acceptBatch {
+		var sa unix.RawSockaddrInet6
+		size := uint32(unsafe.Sizeof(sa))
+		fd, e := b.call(unix.SYS_ACCEPT4, uintptr(b.listener), uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		if e != 0 {
+			return
+		}
+		b.serve(fd, true)
+	}
+}
+
+// serve answers what has arrived on a connection.
+func (b *bare) serve(fd int, fresh bool) {
+	n, e := b.call(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b.scratch)), uintptr(len(b.scratch)), 0)
+	if e == unix.EAGAIN {
+		if fresh {
+			b.register(fd)
+		}
+		return
+	}
+	if n > 0 && e == 0 {
+		flags := uintptr(unix.MSG_NOSIGNAL)
+		if b.more {
+			flags |= unix.MSG_MORE
+		}
+		b.call(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b.answer[0])), uintptr(len(b.answer)), flags)
+		if !b.close {
+			if fresh {
+				b.register(fd)
+			}
+			return
+		}
+	}
+	b.call(unix.SYS_CLOSE, uintptr(fd), 0, 0, 0)
+}

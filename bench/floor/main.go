@@ -1,0 +1,62 @@
+//go:build linux
+
+// Command floor is what the tracker is measured against: the least that a Go
+// program can do to answer an HTTP request over TCP, and over TLS. It parses
+// nothing, knows no deadline and no limit, and answers every piece of bytes
+// that it receives with the same reply. Never expose it.
+//
+// It prints "listening on ADDRESS" and serves until it is killed.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+)
+
+// options are the knobs of the bare loop. Each is a trick whose price and gain
+// docs/adr/0050-the-epoll-loop.md states.
+type options struct {
+	address string
+	body    int  // bytes of the constant body
+	close   bool // say Connection: close and close after the reply
+	more    bool // send with MSG_MORE, so that the FIN rides in the reply's segment
+	linger2 bool // TCP_LINGER2 = -1: an orphan goes as soon as its FIN is acknowledged
+	pong    bool // start connections without quick acknowledgements
+	lock    bool // tie the loop to its thread
+	cooked  bool // system calls that tell the Go scheduler
+	tls     bool // crypto/tls instead, a goroutine for each connection
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.address, "address", "127.0.0.1:0", "IPv4 `address` to listen on")
+	flag.IntVar(&o.body, "body", 400, "`bytes` of the reply's body")
+	flag.BoolVar(&o.close, "close", false, "close each connection after its reply")
+	flag.BoolVar(&o.more, "more", false, "with -close: let the FIN ride in the reply's segment")
+	flag.BoolVar(&o.linger2, "linger2", false, "TCP_LINGER2 = -1")
+	flag.BoolVar(&o.pong, "pong", false, "no quick acknowledgements")
+	flag.BoolVar(&o.lock, "lock", false, "lock the loop to its thread")
+	flag.BoolVar(&o.cooked, "cooked", false, "system calls that tell the scheduler")
+	flag.BoolVar(&o.tls, "tls", false, "serve TLS 1.3 with crypto/tls, goroutine per connection")
+	flag.Parse()
+
+	serve := serveLoop
+	if o.tls {
+		serve = serveTLS
+	}
+	if err := serve(&o); err != nil {
+		fmt.Fprintln(os.Stderr, "floor:", err)
+		os.Exit(1)
+	}
+}
+
+// reply is the constant reply, of the shape that the tracker sends.
+func (o *options) reply() []byte {
+	connection := ""
+	if o.close {
+		connection = "Connection: close\r\n"
+	}
+	r := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n%s\r\n", o.body, connection)
+	return append(r, make([]byte, o.body)...)
+}
