@@ -1,0 +1,176 @@
+package load
+
+// Config is what a run does. Its first block of keys, and [torrents], are
+// aquatic_http_load_test 0.9's, with their meaning.
+type Config struct {
+	// Address and port of the tracker. Only loopback addresses are accepted,
+	// unless --allow-remote is given.
+	ServerAddress string `toml:"server_address"`
+	// Log level: off, error, warn, info, debug or trace.
+	LogLevel string `toml:"log_level"`
+	// Number of worker threads.
+	NumWorkers int `toml:"num_workers"`
+	// Maximum number of connections that each worker keeps open.
+	NumConnections int `toml:"num_connections"`
+	// How often each worker opens a connection while it has fewer than
+	// num_connections (milliseconds). 0 opens them as quickly as possible,
+	// which is right where the tracker or keep_alive = false closes them.
+	ConnectionCreationIntervalMS int `toml:"connection_creation_interval_ms"`
+	// Appended to /announce and /scrape: "/my_token/" gives
+	// /announce/my_token/.
+	URLSuffix string `toml:"url_suffix"`
+	// Length of the run (seconds). 0 runs until it is interrupted.
+	Duration int `toml:"duration"`
+	// Send several requests over one connection.
+	KeepAlive bool `toml:"keep_alive"`
+	// Speak TLS. The certificate is not verified.
+	EnableTLS bool `toml:"enable_tls"`
+
+	Torrents  TorrentConfig `toml:"torrents"`
+	Rate      RateConfig    `toml:"rate"`
+	Peers     PeerConfig    `toml:"peers"`
+	Mix       MixConfig     `toml:"mix"`
+	Addresses AddressConfig `toml:"addresses"`
+	Check     CheckConfig   `toml:"check"`
+}
+
+// TorrentConfig shapes what is asked for.
+type TorrentConfig struct {
+	// Number of torrents.
+	NumberOfTorrents int `toml:"number_of_torrents"`
+	// Probability that a peer is a seeder (0 to 1).
+	PeerSeederProbability float64 `toml:"peer_seeder_probability"`
+	// Weight of announces among the requests.
+	WeightAnnounce int `toml:"weight_announce"`
+	// Weight of scrapes among the requests.
+	WeightScrape int `toml:"weight_scrape"`
+	// Shape of the gamma distribution by which peers choose torrents.
+	TorrentGammaShape float64 `toml:"torrent_gamma_shape"`
+	// Scale of the gamma distribution by which peers choose torrents.
+	TorrentGammaScale float64 `toml:"torrent_gamma_scale"`
+}
+
+// RateConfig says when requests are sent.
+type RateConfig struct {
+	// closed: each connection sends its next request when the last one is
+	// answered. open: requests are due at a fixed rate, and latency counts from
+	// when a request was due, so that a stalled tracker cannot hide (no
+	// coordinated omission). search: open, with the highest rate looked for
+	// whose p99 stays under p99_limit_ms.
+	Mode string `toml:"mode"`
+	// Requests per second in all (open), or the rate to begin with (search).
+	RequestsPerSecond float64 `toml:"requests_per_second"`
+	// Time over which an open loop goes from 0 to its rate (seconds).
+	Ramp int `toml:"ramp"`
+	// The p99 latency that a search stays under (milliseconds).
+	P99LimitMS float64 `toml:"p99_limit_ms"`
+	// Length of each step of a search (seconds).
+	StepDuration int `toml:"step_duration"`
+	// Requests sent before measuring starts (seconds).
+	Warmup int `toml:"warmup"`
+}
+
+// PeerConfig shapes who asks.
+type PeerConfig struct {
+	// gamma: every announce is by a new peer, as aquatic_http_load_test does
+	// it. lives: a fixed number of peers that start, announce again, complete,
+	// stop, or vanish without a word, and are then replaced.
+	Model string `toml:"model"`
+	// Number of peers alive at once (lives).
+	Number int `toml:"number"`
+	// Mean number of announces in a peer's life (lives).
+	MeanAnnounces float64 `toml:"mean_announces"`
+	// Probability that a leecher completes at an announce (lives, 0 to 1).
+	CompleteProbability float64 `toml:"complete_probability"`
+	// Probability that a peer ends without event=stopped (lives, 0 to 1).
+	VanishProbability float64 `toml:"vanish_probability"`
+}
+
+// MixConfig shapes how requests are written and replies are read.
+type MixConfig struct {
+	// How requests look: aquatic (aquatic_http_load_test's), mixed (clients by
+	// their share among public swarms), or one client's name.
+	Client string `toml:"client"`
+	// numwant values, chosen at random; -1 leaves it out. An empty list takes
+	// the client's own.
+	NumWant []int `toml:"numwant"`
+	// Fewest and most info hashes in a scrape.
+	ScrapeMin int `toml:"scrape_min"`
+	ScrapeMax int `toml:"scrape_max"`
+	// Share of announces with compact=0 (0 to 1).
+	NonCompact float64 `toml:"non_compact"`
+	// Share of requests that are malformed in one of several ways (0 to 1). A
+	// failure is the right reply to them.
+	Malformed float64 `toml:"malformed"`
+	// Share of connections that read their reply slowly, a few bytes at a time
+	// (0 to 1).
+	SlowReaders float64 `toml:"slow_readers"`
+}
+
+// AddressConfig says where requests seem to come from.
+type AddressConfig struct {
+	// own: the one address of this machine. loopback: source addresses from
+	// 127.0.0.0/8. x-forwarded-for, forwarded, proxy-v1, proxy-v2: peers have
+	// addresses of their own, told by that header; the tracker has to trust it.
+	Source string `toml:"source"`
+	// Number of different addresses.
+	Number int `toml:"number"`
+	// Share of them that are IPv6 (0 to 1), where a header tells them.
+	IPv6 float64 `toml:"ipv6"`
+}
+
+// CheckConfig says what is checked, and by when.
+type CheckConfig struct {
+	// Remember who was announced, and check every reply against it: peers must
+	// have been announced to that torrent and not stopped, counts must be
+	// possible, nobody is told of himself.
+	Verify bool `toml:"verify"`
+	// A request without a whole reply counts as timed out after this (seconds).
+	Timeout int `toml:"timeout"`
+	// Resume TLS sessions.
+	TLSResume bool `toml:"tls_resume"`
+}
+
+// DefaultConfig returns the configuration of a run without a file.
+func DefaultConfig() Config {
+	c := aquaticConfig()
+	c.EnableTLS = false
+	return c
+}
+
+// aquaticConfig returns aquatic_http_load_test's defaults, which hold for keys
+// that a file leaves out, and ours beside them.
+func aquaticConfig() Config {
+	return Config{
+		ServerAddress:                "127.0.0.1:3000",
+		LogLevel:                     "error",
+		NumWorkers:                   1,
+		NumConnections:               128,
+		ConnectionCreationIntervalMS: 10,
+		KeepAlive:                    true,
+		EnableTLS:                    true,
+		Torrents: TorrentConfig{
+			NumberOfTorrents:      10_000,
+			PeerSeederProbability: 0.25,
+			WeightAnnounce:        5,
+			TorrentGammaShape:     0.2,
+			TorrentGammaScale:     100,
+		},
+		Rate: RateConfig{
+			Mode:              "closed",
+			RequestsPerSecond: 1000,
+			P99LimitMS:        10,
+			StepDuration:      5,
+		},
+		Peers: PeerConfig{
+			Model:               "gamma",
+			Number:              100_000,
+			MeanAnnounces:       10,
+			CompleteProbability: 0.1,
+			VanishProbability:   0.3,
+		},
+		Mix:       MixConfig{Client: clientAquatic, NumWant: []int{}, ScrapeMin: 5, ScrapeMax: 5},
+		Addresses: AddressConfig{Source: "own", Number: 1},
+		Check:     CheckConfig{Timeout: 10},
+	}
+}

@@ -1,0 +1,141 @@
+package load
+
+import (
+	"io"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// handle takes an event of slot i.
+func (l *epollLoop) handle(i int, events uint32) {
+	s := &l.slots[i]
+	if s.fd < 0 {
+		return // closed by an event before this one
+	}
+	if events&(unix.EPOLLERR) != 0 {
+		code, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		if err == nil && code != 0 {
+			l.broken(s, i, unix.Errno(code))
+			return
+		}
+	}
+	if events&unix.EPOLLOUT != 0 && len(s.unsent) > 0 {
+		l.flush(s, i)
+	}
+	if events&(unix.EPOLLIN|unix.EPOLLHUP) != 0 {
+		l.receive(s, i)
+	}
+}
+
+// flush sends what the socket takes.
+func (l *epollLoop) flush(s *slot, i int) {
+	n, err := unix.SendmsgN(s.fd, s.unsent, nil, nil, unix.MSG_NOSIGNAL)
+	switch {
+	case err == nil && n == len(s.unsent):
+		l.w.sent(len(s.flight.head))
+		s.unsent = nil
+	case err == nil:
+		s.unsent = s.unsent[n:]
+	case err == unix.EAGAIN || err == unix.EINTR:
+	case err == unix.ECONNREFUSED || err == unix.ETIMEDOUT:
+		l.broken(s, i, err)
+	default:
+		// What the tracker has answered before it hung up is still to be read; the
+		// event that says so comes.
+		s.unsent = nil
+	}
+}
+
+// receive reads what has come. Events are edge-triggered: it reads until there
+// is nothing more.
+func (l *epollLoop) receive(s *slot, i int) {
+	for s.fd >= 0 {
+		space := l.scratch
+		if s.slow {
+			space = space[:slowRead]
+		}
+		n, err := unix.Read(s.fd, space)
+		if err == unix.EINTR {
+			continue
+		}
+		if err == unix.EAGAIN {
+			return
+		}
+		if err != nil {
+			l.broken(s, i, err)
+			return
+		}
+		l.w.received(n)
+		l.take(s, i, space[:n], n == 0)
+		if n == 0 || n < len(space) {
+			return
+		}
+	}
+}
+
+// take handles bytes that have come, or the end of the connection.
+func (l *epollLoop) take(s *slot, i int, b []byte, eof bool) {
+	if !s.inFlight {
+		if len(b) > 0 {
+			l.w.notConnected(FaultBadReply) // more than was asked for
+		}
+		l.close(s) // an idle connection that the tracker ended: it is opened again when needed
+		return
+	}
+	if len(s.partial) > 0 {
+		s.partial = append(s.partial, b...)
+		b = s.partial
+	}
+	reply, done, bad := splitReply(b, eof)
+	switch {
+	case bad || len(b) > maxReply:
+		l.w.malformed(&s.flight)
+		l.close(s)
+		l.release(s, i)
+	case done:
+		l.w.answered(&l.v, &s.flight, time.Now(), reply.status, reply.body)
+		s.partial = s.partial[:0]
+		if eof || s.flight.close || !reply.keepAlive {
+			l.close(s)
+		}
+		l.release(s, i)
+	case eof:
+		l.broken(s, i, io.ErrUnexpectedEOF)
+	case len(s.partial) == 0:
+		s.partial = append(s.partial, b...)
+	}
+}
+
+// release makes a slot ready for its next request.
+func (l *epollLoop) release(s *slot, i int) {
+	s.inFlight = false
+	l.ready = append(l.ready, i)
+}
+
+// broken ends a connection that failed, and the request on it.
+func (l *epollLoop) broken(s *slot, i int, err error) {
+	l.close(s)
+	if !s.inFlight {
+		return
+	}
+	l.w.failed(&s.flight, faultOf(err))
+	l.release(s, i)
+}
+
+// expire gives up requests without an answer, and readies slots that could not
+// connect.
+func (l *epollLoop) expire(now time.Time) {
+	for i := range l.slots[:l.opened] {
+		s := &l.slots[i]
+		switch {
+		case s.inFlight && now.After(s.deadline):
+			l.close(s)
+			l.w.failed(&s.flight, FaultTimeout)
+			l.release(s, i)
+		case s.refused:
+			s.refused = false
+			l.ready = append(l.ready, i)
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package load
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// Report is what a run, or a part of it, has come to.
+type Report struct {
+	Elapsed    time.Duration
+	Tally      *Tally
+	CPU        time.Duration // the load tester's own, all workers
+	Saturated  bool          // the load tester was busy all the time: its figures may be its own limit
+	SearchRate float64       // of a search: the highest rate, in requests a second, that kept the limit; else 0
+}
+
+// percentiles are those that reports name.
+var percentiles = []float64{50, 90, 99, 99.9, 99.99}
+
+// mbit converts bytes a second to Mbit/s, with aquatic_http_load_test's Mbit of
+// 2^20 bits.
+const mbit = 8.0 / (1 << 20)
+
+// WriteRates prints a part of a run as aquatic_http_load_test does, every few
+// seconds.
+func (r *Report) WriteRates(w io.Writer) {
+	s := r.Elapsed.Seconds()
+	t := r.Tally
+	per := func(n uint64) float64 { return float64(n) / s }
+	announces := t.Replies[KindAnnounce]
+	scrapes := t.Replies[KindScrape]
+	fmt.Fprintf(w, "\nRequests out: %.2f/second\n", per(t.Sent))
+	fmt.Fprintf(w, "Responses in: %.2f/second\n", per(t.Answered()))
+	fmt.Fprintf(w, "  - Announce responses: %.2f\n", per(announces))
+	fmt.Fprintf(w, "  - Scrape responses:   %.2f\n", per(scrapes))
+	fmt.Fprintf(w, "  - Failure responses:  %.2f\n", per(t.Failures))
+	fmt.Fprintf(w, "Bandwidth out: %.2fMbit/s\n", per(t.BytesOut)*mbit)
+	fmt.Fprintf(w, "Bandwidth in:  %.2fMbit/s\n", per(t.BytesIn)*mbit)
+}
+
+// WriteFinal prints the whole run's report.
+func (r *Report) WriteFinal(w io.Writer) {
+	t := r.Tally
+	fmt.Fprintf(w, "\n# spate-load report\n\nTest ran for %.0f seconds.\n", r.Elapsed.Seconds())
+	fmt.Fprintf(w, "Average responses per second: %.2f\n", float64(t.Answered())/r.Elapsed.Seconds())
+	if r.SearchRate > 0 {
+		fmt.Fprintf(w, "Highest rate within the p99 limit: %.0f requests a second\n", r.SearchRate)
+	}
+	fmt.Fprintf(w, "Requests: %d, responses: %d (%d of them failures), connections: %d\n", t.Sent, t.Answered(), t.Failures, t.Opened)
+	if n := t.Replies[KindAnnounce]; n > 0 {
+		fmt.Fprintf(w, "Peers per announce response: %.2f\n", float64(t.Peers)/float64(n))
+	}
+	fmt.Fprintf(w, "\n%-10s %10s", "latency", "count")
+	for _, p := range percentiles {
+		fmt.Fprintf(w, " %10s", fmt.Sprintf("p%g", p))
+	}
+	fmt.Fprintf(w, " %10s\n", "max")
+	for k := range kindCount {
+		writeLatency(w, k.String(), t.Latency[k])
+	}
+	if t.Late > 0 {
+		fmt.Fprintf(w, "\n%d requests were sent after they were due, for want of a free connection; their latency counts from when they were due.\n", t.Late)
+	}
+	if n := t.Faults.Total(); n == 0 {
+		fmt.Fprintf(w, "\nNo faults.\n")
+	} else {
+		fmt.Fprintf(w, "\nFaults: %d\n", n)
+		for f, n := range t.Faults {
+			if n > 0 {
+				fmt.Fprintf(w, "  - %s: %d\n", Fault(f), n)
+			}
+		}
+	}
+	if r.Saturated {
+		fmt.Fprintf(w, "\nWarning: the load tester itself was busy all the time. Rates and latencies may be its limits, not the tracker's: give it more workers, or other cores.\n")
+	}
+}
+
+func writeLatency(w io.Writer, name string, h *hdrhistogram.Histogram) {
+	if h.TotalCount() == 0 {
+		return
+	}
+	fmt.Fprintf(w, "%-10s %10d", name, h.TotalCount())
+	for _, p := range percentiles {
+		fmt.Fprintf(w, " %10s", round(h.ValueAtQuantile(p)))
+	}
+	fmt.Fprintf(w, " %10s\n", round(h.Max()))
+}
+
+// round shortens a latency in nanoseconds to three digits or so.
+func round(ns int64) time.Duration {
+	d := time.Duration(ns)
+	switch {
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond)
+	case d >= time.Millisecond:
+		return d.Round(10 * time.Microsecond)
+	default:
+		return d.Round(time.Microsecond)
+	}
+}
+
+// jsonReport is the machine's form of a Report. Latencies are in microseconds.
+type jsonReport struct {
+	ElapsedSeconds     float64                       `json:"elapsed_seconds"`
+	Requests           uint64                        `json:"requests"`
+	Responses          map[string]uint64             `json:"responses"`
+	FailureResponses   uint64                        `json:"failure_responses"`
+	ResponsesPerSecond float64                       `json:"responses_per_second"`
+	Connections        uint64                        `json:"connections"`
+	Peers              uint64                        `json:"peers"`
+	BytesOut           uint64                        `json:"bytes_out"`
+	BytesIn            uint64                        `json:"bytes_in"`
+	LateRequests       uint64                        `json:"late_requests"`
+	Faults             map[string]uint64             `json:"faults"`
+	LatencyMicros      map[string]map[string]float64 `json:"latency_us"`
+	CPUSeconds         float64                       `json:"cpu_seconds"`
+	Saturated          bool                          `json:"saturated"`
+	SearchRate         float64                       `json:"search_rate,omitempty"`
+}
+
+// WriteJSON writes the report as one JSON object.
+func (r *Report) WriteJSON(w io.Writer) error {
+	t := r.Tally
+	j := jsonReport{
+		ElapsedSeconds: r.Elapsed.Seconds(), Requests: t.Sent, Responses: map[string]uint64{},
+		FailureResponses: t.Failures, ResponsesPerSecond: float64(t.Answered()) / r.Elapsed.Seconds(),
+		Connections: t.Opened, Peers: t.Peers, BytesOut: t.BytesOut, BytesIn: t.BytesIn, LateRequests: t.Late,
+		Faults: map[string]uint64{}, LatencyMicros: map[string]map[string]float64{},
+		CPUSeconds: r.CPU.Seconds(), Saturated: r.Saturated, SearchRate: r.SearchRate,
+	}
+	for k := range kindCount {
+		j.Responses[k.String()] = t.Replies[k]
+		if h := t.Latency[k]; h.TotalCount() > 0 {
+			j.LatencyMicros[k.String()] = latencyMap(h)
+		}
+	}
+	for f, n := range t.Faults {
+		j.Faults[Fault(f).String()] = n
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(j)
+}
+
+func latencyMap(h *hdrhistogram.Histogram) map[string]float64 {
+	m := map[string]float64{"mean": h.Mean() / 1e3, "max": float64(h.Max()) / 1e3}
+	for _, p := range percentiles {
+		m[fmt.Sprintf("p%g", p)] = float64(h.ValueAtQuantile(p)) / 1e3
+	}
+	return m
+}
+
+// WriteHistogram writes the latency distribution of all kinds in the text form
+// that HdrHistogram's plotters read, in milliseconds.
+func (r *Report) WriteHistogram(w io.Writer) error {
+	_, err := r.Tally.All().PercentilesPrint(w, 5, float64(time.Millisecond))
+	return err
+}

@@ -1,0 +1,70 @@
+package load
+
+import (
+	"context"
+	"time"
+)
+
+// searchPrecision ends a search: the highest rate that held and the lowest that
+// did not are this close.
+const searchPrecision = 0.05
+
+// search looks for the highest rate that keeps the p99 limit: the rate doubles
+// until a step fails, then halves the gap. The report is that of the best step.
+func search(ctx context.Context, cfg Config, o Options) (*Report, error) {
+	step := cfg
+	step.Rate.Mode = modeOpen
+	step.Rate.Ramp = 0
+	step.Duration = cfg.Rate.StepDuration
+	if cfg.Duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(cfg.Duration)*time.Second)
+		defer cancel()
+	}
+	var best *Report
+	low, high := 0.0, 0.0
+	rate := cfg.Rate.RequestsPerSecond
+	for ctx.Err() == nil && (high == 0 || high-low > searchPrecision*high) && rate >= 1 {
+		step.Rate.RequestsPerSecond = rate
+		r, err := runOnce(ctx, step, o)
+		if err != nil {
+			return nil, err
+		}
+		if ctx.Err() != nil && best != nil {
+			break // cut short: it says nothing
+		}
+		held := holds(r, &cfg.Rate, rate)
+		if held {
+			low = rate
+			r.SearchRate = rate
+			best = r
+		} else {
+			high = rate
+			if best == nil {
+				best = r
+			}
+		}
+		rate = nextRate(low, high)
+	}
+	if best == nil {
+		best = &Report{Tally: NewTally(), Elapsed: time.Second}
+	}
+	return best, nil
+}
+
+func nextRate(low, high float64) float64 {
+	switch {
+	case high == 0:
+		return low * 2
+	default:
+		return (low + high) / 2
+	}
+}
+
+// holds reports whether a step at the given rate kept the limit: nothing went
+// wrong, what was due was answered, and in time.
+func holds(r *Report, c *RateConfig, rate float64) bool {
+	p99 := time.Duration(r.Tally.All().ValueAtQuantile(99))
+	enough := float64(r.Tally.Answered()) >= 0.95*rate*r.Elapsed.Seconds()
+	return enough && r.Tally.Faults.Total() == 0 && p99 <= time.Duration(c.P99LimitMS*float64(time.Millisecond))
+}
