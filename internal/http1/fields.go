@@ -64,6 +64,13 @@ func (s *fieldState) connection(list []byte) {
 	}
 }
 
+// isSingular tells whether a header line is one that a second one, or its mere
+// presence, makes a fault.
+func isSingular(line []byte) bool {
+	name := line[:max(nameEnd(line), 0)]
+	return equalFold(name, "host") || equalFold(name, "content-length") || equalFold(name, "transfer-encoding")
+}
+
 // nameEnd returns the length of a header line's name, 0 or less when the line
 // has no name, or anything but a colon after it: a space there, or a fold at
 // its start, is how requests are smuggled past proxies.

@@ -101,8 +101,9 @@ func ParseHead(buf []byte, h *Head) (n int, err error) {
 
 // resume looks at what has come since h.From, the start of a header line, and
 // tells whether the whole head is now worth parsing: it is complete, has
-// reached its limit, or has a fault, which the whole parse then finds again.
-// So each line is checked once before the head is complete, and once after.
+// reached its limit, has a fault, which the whole parse then finds again, or a
+// line of which there may be one only, so that this happens few times. So each
+// line is checked once or twice before the head is complete, and once after.
 func resume(buf []byte, h *Head) bool {
 	if len(buf) == MaxHead || h.From > len(buf) {
 		return true
@@ -113,7 +114,7 @@ func resume(buf []byte, h *Head) bool {
 		if lf < 0 {
 			return !partialFieldOK(rest)
 		}
-		if lf < 2 || rest[lf-1] != '\r' || !fieldOK(rest[:lf-1]) {
+		if lf < 2 || rest[lf-1] != '\r' || !fieldOK(rest[:lf-1]) || isSingular(rest) {
 			return true
 		}
 		h.From += lf + 1
