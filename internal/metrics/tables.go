@@ -1,0 +1,244 @@
+package metrics
+
+import "slices"
+
+// trackerMetrics are about requests to the tracker.
+func trackerMetrics() []metric {
+	return []metric{
+		{
+			"requests_total", counter,
+			"Announces and scrapes that were answered, by kind, by the client's address family, and by outcome: ok, or why the request was refused.",
+			[]string{"kind", "family", "outcome"},
+			requestsByOutcome,
+		},
+		{
+			"announces_total", counter,
+			"Announces that succeeded, by the client's address family and by event; regular is an announce without one.",
+			[]string{"family", "event"},
+			byFamily(func(s *Snapshot) []ByFamily { return s.Tracker.Announces }),
+		},
+		{
+			"scraped_torrents_total", counter,
+			"Torrents that scrapes were answered for.",
+			nil, one(func(s *Snapshot) uint64 { return s.Tracker.ScrapedTorrents }),
+		},
+		{
+			"peers_handed_out_total", counter,
+			"Peers in replies to announces.",
+			nil, one(func(s *Snapshot) uint64 { return s.Tracker.PeersHandedOut }),
+		},
+		{
+			"unreachable_port_announces_total", counter,
+			"Announces of port 0 or 1, which are answered, while nobody is given such a peer.",
+			nil, one(func(s *Snapshot) uint64 { return s.Tracker.UnreachablePorts }),
+		},
+	}
+}
+
+// requestsByOutcome sums the workers' requests up.
+func requestsByOutcome(s *Snapshot, emit emitFunc) {
+	type labels struct{ kind, family, outcome string }
+	sums := make(map[labels]uint64)
+	var order []labels
+	for _, r := range s.Tracker.Requests {
+		l := labels{r.Kind, r.Family, r.Outcome}
+		if _, seen := sums[l]; !seen {
+			order = append(order, l)
+		}
+		sums[l] += r.Value
+	}
+	for _, l := range order {
+		emit(float64(sums[l]), l.kind, l.family, l.outcome)
+	}
+}
+
+// serverMetrics are about connections.
+func serverMetrics() []metric {
+	return []metric{
+		{
+			"http_requests_total", counter,
+			"Requests at the level of HTTP, by the client's address family and by what became of them: handled by the tracker, the index page, a status of 400 or more, or a refusal by the server itself.",
+			[]string{"family", "outcome"},
+			byFamily(func(s *Snapshot) []ByFamily { return s.Server.Requests }),
+		},
+		{
+			"received_bytes_total", counter,
+			"Bytes of requests, without those of TLS and TCP/IP.",
+			nil, one(func(s *Snapshot) uint64 { return s.Server.BytesIn }),
+		},
+		{
+			"sent_bytes_total", counter,
+			"Bytes of replies, without those of TLS and TCP/IP.",
+			nil, one(func(s *Snapshot) uint64 { return s.Server.BytesOut }),
+		},
+		{
+			"connections_accepted_total", counter,
+			"Connections that were accepted, by the address family of their source; unix sockets count as ipv4.",
+			[]string{"family"},
+			func(s *Snapshot, emit emitFunc) {
+				emit(float64(s.Server.Accepted.IPv4), FamilyIPv4)
+				emit(float64(s.Server.Accepted.IPv6), FamilyIPv6)
+			},
+		},
+		{
+			"connections", gauge,
+			"Connections that are open now, by state.",
+			[]string{"state"},
+			counts(func(s *Snapshot) []Count { return s.Server.Open }),
+		},
+		{
+			"connection_limit", gauge,
+			"The most connections that are allowed, by what is limited; 0 is no limit.",
+			[]string{"limit"},
+			counts(func(s *Snapshot) []Count { return s.Server.Limits }),
+		},
+		{
+			"connections_closed_total", counter,
+			"Connections that have ended, by reason.",
+			[]string{"reason"},
+			counts(func(s *Snapshot) []Count { return s.Server.Ended }),
+		},
+		{
+			"tls_handshakes_total", counter,
+			"TLS handshakes, by result: ok, or why it failed.",
+			[]string{"result"},
+			counts(func(s *Snapshot) []Count { return s.Server.Handshakes }),
+		},
+		{
+			"accept_pauses_total", counter,
+			"Times that accepting paused since descriptors or memory had run out.",
+			nil, one(func(s *Snapshot) uint64 { return s.Server.AcceptPauses }),
+		},
+		{
+			"accept_errors_total", counter,
+			"Other failures to accept a connection.",
+			nil, one(func(s *Snapshot) uint64 { return s.Server.AcceptErrors }),
+		},
+		{
+			"loop_stall_seconds", gauge,
+			"For how long each event loop has been at work without looking for events. It is about 0 in a loop that is well, and grows in one that hangs.",
+			[]string{"loop"},
+			func(s *Snapshot, emit emitFunc) {
+				for i, stall := range s.Server.LoopStall {
+					emit(stall.Seconds(), workerIndex(i))
+				}
+			},
+		},
+	}
+}
+
+// storeMetrics are about the swarms.
+func storeMetrics() []metric {
+	return []metric{
+		{
+			"torrents", gauge, "Torrents with at least one peer.",
+			nil, one(func(s *Snapshot) int { return s.Store.Torrents }),
+		},
+		{
+			"remembered_torrents", gauge, "Torrents without peers whose download count is remembered.",
+			nil, one(func(s *Snapshot) int { return s.Store.Remembered }),
+		},
+		{
+			"peers", gauge, "Peers in all swarms, by address family.",
+			[]string{"family"},
+			func(s *Snapshot, emit emitFunc) {
+				emit(float64(s.Store.PeersIPv4), FamilyIPv4)
+				emit(float64(s.Store.PeersIPv6), FamilyIPv6)
+			},
+		},
+		{
+			"seeders", gauge, "Peers in all swarms that have their torrent whole.",
+			nil, one(func(s *Snapshot) int { return s.Store.Seeders }),
+		},
+		{
+			"leechers", gauge, "Peers in all swarms that do not have their torrent whole, partial seeds included.",
+			nil, one(func(s *Snapshot) int { return s.Store.Leechers }),
+		},
+		{
+			"store_memory_bytes", gauge, "Memory that the swarms use.",
+			nil, one(func(s *Snapshot) int64 { return s.Store.MemoryBytes }),
+		},
+		{
+			"store_memory_limit_bytes", gauge, "Memory that the swarms may use; 0 is no limit.",
+			nil, one(func(s *Snapshot) int64 { return s.Store.MemoryLimitBytes }),
+		},
+		{
+			"sweeps_total", counter, "Complete passes over all torrents in search of what has expired.",
+			nil, one(func(s *Snapshot) uint64 { return s.Store.Passes }),
+		},
+		{
+			"sweep_idle_seconds", gauge,
+			"The time since the sweep last did a slice of its work. It stays within seconds, and grows when the sweep is stuck.",
+			nil, func(s *Snapshot, emit emitFunc) { emit(s.Store.SinceSweep.Seconds()) },
+		},
+		{
+			"peers_removed_total", counter, "Peers that the store removed without their asking, by reason.",
+			[]string{"reason"},
+			counts(func(s *Snapshot) []Count { return s.Store.Removed }),
+		},
+		{
+			"store_refusals_total", counter, "Announces that were refused since the store was full.",
+			nil, one(func(s *Snapshot) uint64 { return s.Store.Refused }),
+		},
+		{
+			"forgotten_downloads_total", counter, "Remembered download counts that had to go for lack of memory.",
+			nil, one(func(s *Snapshot) uint64 { return s.Store.Forgotten }),
+		},
+	}
+}
+
+// accessModes is the closed set of the access list's modes.
+var accessModes = []string{"allow", "deny", "off"}
+
+// reloadMetrics are about what operators reload: the access list and the
+// certificates.
+func reloadMetrics() []metric {
+	return []metric{
+		{
+			"access_list_mode", gauge, "1 for the mode that the access list is in, 0 for the others.",
+			[]string{"mode"},
+			func(s *Snapshot, emit emitFunc) {
+				for _, mode := range accessModes {
+					emit(bit(s.Access.Mode == mode), mode)
+				}
+			},
+		},
+		{
+			"access_list_entries", gauge, "Torrents in the access list in use.",
+			nil, one(func(s *Snapshot) int { return s.Access.Entries }),
+		},
+		{
+			"access_list_last_reload_timestamp_seconds", gauge,
+			"When the access list in use was loaded, as Unix time; 0 where there is none.",
+			nil, func(s *Snapshot, emit emitFunc) { emit(unixSeconds(s.Access.LastReload)) },
+		},
+		{
+			"access_list_last_reload_successful", gauge,
+			"Whether the access list could be loaded the last time: 0 means that the file was refused and the list before it is still in use.",
+			nil, func(s *Snapshot, emit emitFunc) {
+				emit(bit(s.Access.LastReloadGood || !slices.Contains([]string{"allow", "deny"}, s.Access.Mode)))
+			},
+		},
+		{
+			"access_list_reloads_total", counter, "Times that the access list was loaded, by result.",
+			[]string{"result"},
+			counts(func(s *Snapshot) []Count { return s.Access.Reloads }),
+		},
+		{
+			"tls_certificate_expiry_timestamp_seconds", gauge, "When a certificate stops being valid, as Unix time.",
+			[]string{"certificate"},
+			func(s *Snapshot, emit emitFunc) {
+				for _, c := range s.Certificates {
+					emit(unixSeconds(c.Expiry), c.Name)
+				}
+			},
+		},
+	}
+}
+
+func bit(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
