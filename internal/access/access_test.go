@@ -306,8 +306,8 @@ func TestSetBytesPerHash(t *testing.T) {
 		hashes[i] = numbered(i)
 	}
 	s := newSet(hashes)
-	bytes := 20*cap(s.hashes) + 4*cap(s.starts)
-	if limit := 22 * n; bytes > limit {
+	bytes := s.bytes()
+	if limit := 23 * n; bytes > limit {
 		t.Errorf("%d bytes for %d hashes, want at most %d", bytes, n, limit)
 	}
 }
