@@ -2,35 +2,87 @@ package server
 
 import (
 	"net/netip"
+	"sync/atomic"
 
 	"spate/internal/http1"
 )
 
-// trustedProxies are the sources that may say whom a request is for.
-type trustedProxies struct{ prefixes []netip.Prefix }
-
-// Contains says whether an unmapped address is trusted.
-func (t *trustedProxies) Contains(a netip.Addr) bool {
-	for _, p := range t.prefixes {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
+// rules are what all exchanges of a server share and never change, but for
+// draining.
+type rules struct {
+	cfg     Config
+	header  []byte // Config.ClientHeader
+	trusted *http1.PrefixSet
+	// draining is set when the server stops: each connection closes after its
+	// next reply.
+	draining atomic.Bool
 }
 
 // newRules prepares what exchanges share.
-func newRules(cfg Config) *rules {
-	return &rules{cfg: cfg, header: []byte(cfg.ClientHeader), trusted: trustedProxies{cfg.TrustedProxies}}
+func newRules(cfg Config) (*rules, error) {
+	trusted, err := http1.NewPrefixSet(cfg.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	return &rules{cfg: cfg, header: []byte(cfg.ClientHeader), trusted: trusted}, nil
 }
 
-// clientOf returns whom the request of a trusted proxy is for, or the zero
-// Addr when it does not say.
-func (r *rules) clientOf(h *http1.Head, source netip.Addr) netip.Addr {
-	return netip.Addr{}
+// open starts a connection of a listener from a source; the zero Addr stands
+// for a unix socket. It is false when the listener is for trusted proxies only
+// and the source is none: the driver closes the connection and counts
+// endProxyHeader.
+func (r *rules) open(l *Listener, source netip.Addr) (p peer, ok bool) {
+	if source.IsValid() {
+		source = source.Unmap().WithZone("")
+	}
+	p.client = source
+	if l.Proxy == ProxyNone {
+		return p, true
+	}
+	trusted := r.isProxy(source)
+	if l.Proxy == ProxyProtocol {
+		p.pending = true
+		return p, trusted
+	}
+	if trusted {
+		p.via = ProxyHeader
+	}
+	return p, true
 }
 
-// proxyHeader consumes a PROXY protocol header.
-func (x *exchange) proxyHeader(p *peer, in []byte) (consumed int, next action) {
-	return 0, actionAbort
+// isProxy says whether a source may tell whom its requests are for. Whoever
+// can open a unix socket may.
+func (r *rules) isProxy(source netip.Addr) bool {
+	return !source.IsValid() || r.trusted.Contains(source)
+}
+
+// clientOf returns whom a request is for, or the zero Addr when nothing usable
+// says so.
+func (r *rules) clientOf(p *peer, h *http1.Head) netip.Addr {
+	if p.via != ProxyHeader {
+		return p.client
+	}
+	client, err := http1.ClientAddr(p.client, h, r.cfg.ClientHeaderFormat, r.trusted)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return client
+}
+
+// proxyHeader consumes a PROXY protocol header. The action is actionKeep when
+// it is complete, or actionMore, or actionAbort.
+func (p *peer) proxyHeader(in []byte) (consumed int, next action) {
+	n, addr, local, err := http1.ParseProxyHeader(in)
+	switch {
+	case err == http1.ErrIncomplete:
+		return 0, actionMore
+	case err != nil:
+		return 0, actionAbort
+	}
+	p.pending = false
+	if !local {
+		// Otherwise the proxy speaks for itself: a health check.
+		p.client = addr.Addr()
+	}
+	return n, actionKeep
 }

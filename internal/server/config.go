@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"os"
 	"time"
+
+	"spate/internal/http1"
 )
 
 // Proxy says how the address of a client is found out.
@@ -22,20 +24,6 @@ const (
 	// the first request, and closes the connection without one. Only trusted
 	// proxies may connect.
 	ProxyProtocol
-)
-
-// HeaderFormat says how Config.ClientHeader is read.
-type HeaderFormat uint8
-
-const (
-	// HeaderLastAddress is a list like X-Forwarded-For: the right-most address
-	// that is no trusted proxy's counts, over all instances of the header.
-	HeaderLastAddress HeaderFormat = iota
-	// HeaderForwarded is the Forwarded header of RFC 7239, read likewise.
-	HeaderForwarded
-	// HeaderSingleAddress is one address and nothing else (X-Real-IP,
-	// CF-Connecting-IP).
-	HeaderSingleAddress
 )
 
 // Driver says what carries the plain connections over TCP.
@@ -127,7 +115,7 @@ type Config struct {
 	Certificates []CertificateFiles // the first one serves clients whose server name none of them covers
 
 	ClientHeader       string // name of the header that proxies set, in any letter case
-	ClientHeaderFormat HeaderFormat
+	ClientHeaderFormat http1.AddrFormat
 	// TrustedProxies are the sources that ClientHeader and PROXY protocol
 	// headers are believed from. Unix sockets always are.
 	TrustedProxies []netip.Prefix

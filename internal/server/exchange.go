@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"spate/internal/http1"
@@ -64,37 +63,6 @@ type peer struct {
 	pending  bool   // the PROXY protocol header is still to come
 }
 
-// rules are what all exchanges of a server share and never change, but for
-// draining.
-type rules struct {
-	cfg     Config
-	header  []byte // Config.ClientHeader
-	trusted trustedProxies
-	// draining is set when the server stops: each connection closes after its
-	// next reply.
-	draining atomic.Bool
-}
-
-// open starts a connection of a listener from a source; the zero Addr stands
-// for a unix socket. It is false when the listener is for trusted proxies only
-// and the source is none: the driver closes the connection and counts
-// endProxyHeader.
-func (r *rules) open(l *Listener, source netip.Addr) (p peer, ok bool) {
-	p.client = source.Unmap().WithZone("")
-	if l.Proxy == ProxyNone {
-		return p, true
-	}
-	trusted := !source.IsValid() || r.trusted.Contains(p.client)
-	if l.Proxy == ProxyProtocol {
-		p.pending = true
-		return p, trusted
-	}
-	if trusted {
-		p.via = ProxyHeader
-	}
-	return p, true
-}
-
 // An exchange turns request bytes into reply bytes. Both drivers use it, so
 // that what a client sees does not depend on which of them carries it. It does
 // no I/O and belongs to one goroutine at a time.
@@ -111,9 +79,13 @@ type exchange struct {
 // out, and what to do next. It keeps no reference to in or out.
 func (x *exchange) serve(now time.Duration, p *peer, in, out []byte) (consumed int, _ []byte, next action) {
 	started := len(out)
+	var header []byte // collected only where it counts
+	if p.via == ProxyHeader {
+		header = x.rules.header
+	}
 	next = actionKeep
 	if p.pending {
-		if consumed, next = x.proxyHeader(p, in); next != actionKeep {
+		if consumed, next = p.proxyHeader(in); next != actionKeep {
 			return consumed, out, next
 		}
 	}
@@ -122,7 +94,7 @@ func (x *exchange) serve(now time.Duration, p *peer, in, out []byte) (consumed i
 			next = actionFlush
 			break
 		}
-		x.head.From = int(p.checked)
+		x.head.From, x.head.AddrHeader = int(p.checked), header
 		n, err := http1.ParseHead(in[consumed:], &x.head)
 		p.checked = uint16(x.head.From)
 		if err == http1.ErrIncomplete {
@@ -167,10 +139,7 @@ func (x *exchange) answer(now time.Duration, p *peer, out []byte) ([]byte, actio
 // the next call.
 func (x *exchange) reply(now time.Duration, p *peer) (status int, body []byte, o outcome, client netip.Addr) {
 	h, cfg := &x.head, &x.rules.cfg
-	client = p.client
-	if p.via == ProxyHeader {
-		client = x.rules.clientOf(h, client)
-	}
+	client = x.rules.clientOf(p, h)
 	if !client.IsValid() {
 		return 200, cfg.NoClientAddress, outcomeNoClient, client
 	}

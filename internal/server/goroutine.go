@@ -2,8 +2,286 @@
 
 package server
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
 
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// acceptPause is how long accepting pauses for lack of descriptors or
+	// memory, unless one of our own connections ends before that.
+	acceptPause = 100 * time.Millisecond
+	// acceptRetry is how long it pauses after an error that is the peer's.
+	acceptRetry = 5 * time.Millisecond
+	// acceptLogEvery is how often the log says so.
+	acceptLogEvery = time.Minute
+	// drainShare is the part of the shutdown timeout that heads and
+	// handshakes under way are given, in tenths; the rest is for replies.
+	drainShare = 6
+)
+
+// A goroutineDriver serves each connection by a goroutine. It carries TLS and
+// unix sockets, and everything on systems without epoll.
+type goroutineDriver struct {
+	s         *Server
+	sockets   []*socket
+	listeners []net.Listener
+	count     *counters
+	pool      *buffers
+	// exchanges is the free list: as many requests are handled at a time as
+	// there are workers.
+	exchanges chan *exchange
+
+	// room is signalled when a connection has ended, for an accept loop that
+	// waits for a descriptor.
+	room   chan struct{}
+	graceT atomic.Pointer[time.Time] // when heads under way are given up while draining
+
+	carried sync.WaitGroup // connections
+	mu      sync.Mutex     // guards conns and lastLog
+	conns   map[*conn]struct{}
+	lastLog time.Time
+}
+
+// newGoroutineDriver takes the sockets over.
 func newGoroutineDriver(s *Server, sockets []*socket) (driver, error) {
-	return nil, errors.New("wip")
+	d := &goroutineDriver{
+		s: s, sockets: sockets, count: s.newCounters(), pool: newBuffers(),
+		exchanges: make(chan *exchange, s.rules.cfg.Workers),
+		room:      make(chan struct{}, 1),
+		conns:     make(map[*conn]struct{}),
+	}
+	for range s.rules.cfg.Workers {
+		d.exchanges <- s.newExchange()
+	}
+	for _, sock := range sockets {
+		f := os.NewFile(uintptr(sock.fd), sock.listener.String())
+		l, err := net.FileListener(f)
+		_ = f.Close()
+		sock.fd = -1
+		if err != nil {
+			d.close()
+			return nil, fmt.Errorf("listener %s: %w", sock.listener, err)
+		}
+		d.listeners = append(d.listeners, l)
+	}
+	return d, nil
+}
+
+func (d *goroutineDriver) close() {
+	for _, l := range d.listeners {
+		_ = l.Close()
+	}
+}
+
+// deadliner is a listener that waits can be ended of, as *net.TCPListener and
+// *net.UnixListener are.
+type deadliner interface {
+	net.Listener
+	SetDeadline(time.Time) error
+}
+
+func (d *goroutineDriver) run(ctx context.Context) error {
+	failed := make(chan error, len(d.listeners))
+	var accepting sync.WaitGroup
+	for i, l := range d.listeners {
+		accepting.Go(func() {
+			if err := d.accept(ctx, l.(deadliner), d.sockets[i].listener); err != nil {
+				failed <- fmt.Errorf("listener %s: %w", d.sockets[i].listener, err)
+			}
+		})
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	// The grace is set before the draining accept loops can make connections
+	// that ask for it.
+	stopAt := time.Now().Add(d.s.rules.cfg.ShutdownTimeout)
+	for _, l := range d.listeners {
+		_ = l.(deadliner).SetDeadline(past)
+	}
+	if err != nil {
+		d.close()
+	}
+	accepting.Wait()
+	d.drain(stopAt)
+	for _, s := range d.sockets {
+		s.close()
+	}
+	return err
+}
+
+// grace is when heads and handshakes that are under way are given up, once the
+// server stops.
+func (d *goroutineDriver) grace() time.Time {
+	if t := d.graceT.Load(); t != nil {
+		return *t
+	}
+	t := time.Now().Add(d.s.rules.cfg.ShutdownTimeout * drainShare / 10)
+	if !d.graceT.CompareAndSwap(nil, &t) {
+		return *d.graceT.Load()
+	}
+	return t
+}
+
+// drain ends the waits of all connections, which then answer what has come and
+// close, and closes what is left shortly before stopAt.
+func (d *goroutineDriver) drain(stopAt time.Time) {
+	d.mu.Lock()
+	for c := range d.conns {
+		_ = c.Conn.SetReadDeadline(past)
+	}
+	d.mu.Unlock()
+	hard := time.AfterFunc(time.Until(stopAt)*9/10, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for c := range d.conns {
+			_ = c.Conn.Close()
+		}
+	})
+	defer hard.Stop()
+	d.carried.Wait()
+}
+
+// accept takes connections of one listener until ctx is done, then those that
+// are still queued.
+func (d *goroutineDriver) accept(ctx context.Context, l deadliner, of *Listener) error {
+	defer l.Close()
+	for {
+		c, err := l.Accept()
+		switch {
+		case err == nil:
+			d.start(c, of)
+		case ctx.Err() != nil:
+			d.acceptQueued(l, of)
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return nil // another listener failed
+		case isShortage(err):
+			d.pause(ctx, of, err)
+		case isFatalAccept(err):
+			return err
+		default:
+			// The peer's or the network's, not ours: accept(2) says to try
+			// again. The pause is for a firewall that refuses for good.
+			d.count.acceptErrors.Add(1)
+			d.wait(ctx, acceptRetry)
+		}
+	}
+}
+
+// acceptQueued takes the connections that the kernel has already accepted.
+func (d *goroutineDriver) acceptQueued(l deadliner, of *Listener) {
+	for range d.s.rules.cfg.Backlog + 1 {
+		if !readable(l) || l.SetDeadline(time.Now().Add(acceptPause)) != nil {
+			return
+		}
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		d.start(c, of)
+	}
+}
+
+// readable says whether an accept would find a connection.
+func readable(l net.Listener) bool {
+	raw, err := l.(interface {
+		SyscallConn() (syscall.RawConn, error)
+	}).SyscallConn()
+	if err != nil {
+		return false
+	}
+	n := 0
+	err = raw.Control(func(fd uintptr) {
+		n, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	})
+	return err == nil && n == 1
+}
+
+// start gives a new connection its goroutine.
+func (d *goroutineDriver) start(nc net.Conn, of *Listener) {
+	addr := source(nc)
+	d.count.accepted[family(addr.Unmap())].Add(1)
+	raw, err := nc.(interface {
+		SyscallConn() (syscall.RawConn, error)
+	}).SyscallConn()
+	if err != nil {
+		_ = nc.Close()
+		d.count.ended[endError].Add(1)
+		return
+	}
+	c := &conn{d: d, l: of}
+	c.wire = wire{Conn: nc, raw: raw, pool: d.pool, draining: &d.s.rules.draining, grace: d.grace}
+	c.onReadable = c.receive
+	d.mu.Lock()
+	d.conns[c] = struct{}{}
+	d.mu.Unlock()
+	d.carried.Add(1)
+	go c.serve()
+}
+
+// forget removes a connection before it is closed.
+func (d *goroutineDriver) forget(c *conn) {
+	d.mu.Lock()
+	delete(d.conns, c)
+	d.mu.Unlock()
+}
+
+// freed is called when a connection has ended and its descriptor is free.
+func (d *goroutineDriver) freed() {
+	select {
+	case d.room <- struct{}{}:
+	default:
+	}
+	d.carried.Done()
+}
+
+// pause waits out a shortage of descriptors or memory.
+func (d *goroutineDriver) pause(ctx context.Context, of *Listener, err error) {
+	d.count.acceptPauses.Add(1)
+	d.mu.Lock()
+	quiet := time.Since(d.lastLog) < acceptLogEvery
+	if !quiet {
+		d.lastLog = time.Now()
+	}
+	d.mu.Unlock()
+	if !quiet {
+		d.s.log.Warn("new connections wait: the system refuses more; raise the limit of open files (ulimit -n, LimitNOFILE=)",
+			"listener", of.String(), "err", err)
+	}
+	d.wait(ctx, acceptPause)
+}
+
+// wait returns after a time, or when a connection has ended or ctx is done.
+func (d *goroutineDriver) wait(ctx context.Context, pause time.Duration) {
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	select {
+	case <-d.room:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// isShortage tells errors that pass when something is freed.
+func isShortage(err error) bool {
+	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) ||
+		errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENOMEM)
+}
+
+// isFatalAccept tells errors after which a listening socket is of no use.
+func isFatalAccept(err error) bool {
+	return errors.Is(err, unix.EBADF) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTSOCK)
 }

@@ -71,7 +71,11 @@ func New(cfg Config, newHandler func() Handler, log *slog.Logger) (*Server, erro
 	if cfg.Workers == 0 {
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
-	s := &Server{rules: newRules(cfg), log: logger(log), newHandler: newHandler}
+	rules, err := newRules(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{rules: rules, log: logger(log), newHandler: newHandler}
 	if err := s.setup(); err != nil {
 		s.Close()
 		return nil, err

@@ -1,0 +1,258 @@
+//go:build unix
+
+package server
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// slack is how much earlier than configured a deadline may pass, at most an
+// eighth of it.
+const slack = time.Second
+
+func slackOf(timeout time.Duration) time.Duration { return min(slack, timeout/8) }
+
+// A conn is one connection of the goroutine driver.
+type conn struct {
+	wire
+	d    *goroutineDriver
+	l    *Listener
+	tls  *tls.Conn // nil while the connection is plain
+	peer peer
+
+	// plain[:n] are decrypted bytes that are not yet used. It is nil when n
+	// is 0. Connections without TLS use wire.buffered.
+	plain *[inputSize]byte
+	n     int
+}
+
+// serve carries the connection until its end, and closes it.
+func (c *conn) serve() {
+	end := c.run()
+	c.d.forget(c)
+	if c.plain != nil {
+		c.pool.putIn(c.plain)
+		c.plain = nil
+	}
+	c.release()
+	_ = c.Conn.Close()
+	c.d.count.ended[end].Add(1)
+	c.d.freed()
+}
+
+// run carries the connection and returns why it ended.
+func (c *conn) run() ending {
+	cfg := &c.d.s.rules.cfg
+	start := time.Now()
+	c.busy = c.l.TLS
+	if c.readUntil(start.Add(cfg.HeadTimeout), 0) != nil || c.writeUntil(start.Add(cfg.WriteTimeout), 0) != nil {
+		return endError
+	}
+	var ok bool
+	if c.peer, ok = c.d.s.rules.open(c.l, source(c.Conn)); !ok {
+		return endProxyHeader
+	}
+	if c.l.TLS {
+		if end, ok := c.secure(); !ok {
+			return end
+		}
+	}
+	for {
+		if err := c.more(); err != nil {
+			return c.failed(err)
+		}
+		if end, ended := c.exchange(); ended {
+			return end
+		}
+	}
+}
+
+// more waits for at least one more byte of requests.
+func (c *conn) more() error {
+	if c.tls == nil {
+		return c.fill()
+	}
+	for {
+		if c.plain == nil {
+			c.plain, c.n = c.pool.getIn(), 0
+		}
+		n, err := c.tls.Read(c.plain[c.n:])
+		if c.n += n; n > 0 {
+			return nil
+		}
+		if c.n == 0 {
+			c.pool.putIn(c.plain)
+			c.plain = nil
+		}
+		if err == nil {
+			continue
+		}
+		if _, blocked := err.(wouldBlock); !blocked {
+			return err
+		}
+		if err := c.fill(); err != nil {
+			return err
+		}
+	}
+}
+
+// pending returns the bytes of requests that are not yet used.
+func (c *conn) pending() []byte {
+	switch {
+	case c.tls == nil:
+		return c.buffered()
+	case c.plain == nil:
+		return nil
+	}
+	return c.plain[:c.n]
+}
+
+// used takes n bytes of pending as used.
+func (c *conn) used(n int) {
+	if c.tls == nil {
+		c.use(n)
+		return
+	}
+	if c.n = copy(c.plain[:], c.plain[n:c.n]); c.n == 0 {
+		c.pool.putIn(c.plain)
+		c.plain = nil
+	}
+}
+
+// exchange answers what is complete in pending, and says whether that was the
+// end of the connection.
+func (c *conn) exchange() (end ending, ended bool) {
+	cfg := &c.d.s.rules.cfg
+	out := c.pool.getOut()
+	defer c.pool.putOut(out)
+	for {
+		next := c.answer(out)
+		last := next == actionClose || next == actionLinger
+		now := time.Now()
+		if len(*out) > 0 {
+			if err := c.send(now, *out, last); err != nil {
+				return c.sendFailed(err), true
+			}
+		}
+		switch next {
+		case actionFlush:
+			continue
+		case actionKeep:
+			c.busy = false
+			err := c.readUntil(now.Add(cfg.IdleTimeout), slackOf(cfg.IdleTimeout))
+			return endError, err != nil
+		case actionMore:
+			return endError, c.expectRest(now) != nil
+		case actionAbort:
+			return endProxyHeader, true
+		case actionLinger:
+			c.linger()
+			return endRefused, true
+		}
+		if some, eof := c.unread(); some && !eof {
+			c.linger()
+		}
+		return endServed, true
+	}
+}
+
+// answer lets an exchange serve what is pending, with its replies in out.
+func (c *conn) answer(out *[]byte) action {
+	x := <-c.d.exchanges
+	consumed, replies, next := x.serve(c.d.s.rules.cfg.Clock(), &c.peer, c.pending(), (*out)[:0])
+	c.d.exchanges <- x
+	*out = replies
+	c.used(consumed)
+	return next
+}
+
+// expectRest sets the deadline of a head that has begun. The one of the first
+// head runs since the connection was accepted.
+func (c *conn) expectRest(now time.Time) error {
+	if c.busy {
+		return nil
+	}
+	c.busy = true
+	if c.peer.requests == 0 {
+		return nil
+	}
+	return c.readUntil(now.Add(c.d.s.rules.cfg.HeadTimeout), 0)
+}
+
+// send writes replies. After the last ones comes TLS's closing alert, and they
+// may wait for the FIN.
+func (c *conn) send(now time.Time, out []byte, last bool) error {
+	timeout := c.d.s.rules.cfg.WriteTimeout
+	if err := c.writeUntil(now.Add(timeout), slackOf(timeout)); err != nil {
+		return err
+	}
+	if c.tls == nil && !last {
+		_, err := c.Conn.Write(out)
+		return err
+	}
+	if c.tls == nil {
+		if _, err := c.Write(out); err != nil {
+			return err
+		}
+		return c.flushLast()
+	}
+	if _, err := c.tls.Write(out); err != nil {
+		return err
+	}
+	if !last {
+		return c.flush()
+	}
+	if err := c.tls.CloseWrite(); err != nil {
+		return err
+	}
+	return c.flushLast()
+}
+
+// sendFailed says why a connection ends whose reply could not be sent.
+func (c *conn) sendFailed(err error) ending {
+	if !isTimeout(err) {
+		return endWriteFailed
+	}
+	// The peer does not read. A reset frees what the kernel still holds for
+	// it; otherwise that stays for minutes.
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	return endWriteTimeout
+}
+
+// failed says why a connection ends that could not be read from.
+func (c *conn) failed(err error) ending {
+	partial := c.busy || len(c.pending()) > 0
+	switch {
+	case errors.Is(err, errDrained):
+		return endShutdown
+	case isTimeout(err) && c.told, errors.Is(err, net.ErrClosed):
+		return endShutdown
+	case isTimeout(err) && (partial || c.peer.requests == 0):
+		return endHeadTimeout
+	case isTimeout(err):
+		return endIdle
+	case !errors.Is(err, io.EOF) && !errors.Is(err, unix.ECONNRESET) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return endError
+	case partial:
+		return endTruncated
+	}
+	return endClient
+}
+
+// source returns the address of a connection's other end, or the zero Addr for
+// a unix socket.
+func source(c net.Conn) netip.Addr {
+	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		return a.AddrPort().Addr()
+	}
+	return netip.Addr{}
+}

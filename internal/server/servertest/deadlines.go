@@ -1,0 +1,117 @@
+package servertest
+
+import (
+	"errors"
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"spate/internal/server"
+)
+
+// brief is a timeout that a test waits for.
+const brief = 100 * time.Millisecond
+
+// deadlines holds when a connection ends whose client does nothing, or little.
+func (c Carrier) deadlines(t *testing.T) {
+	t.Run("idle", c.idle)
+	t.Run("silent from the start", c.silent)
+	t.Run("head", c.slowHead)
+	t.Run("head of a kept connection", c.slowLaterHead)
+	t.Run("kept past the head's deadline", c.keptLonger)
+	t.Run("write", c.slowReader)
+}
+
+func (c Carrier) idle(t *testing.T) {
+	cfg := c.config()
+	cfg.IdleTimeout = brief
+	s := c.start(t, cfg)
+	conn := s.dial()
+	s.send(conn, get("/announce"))
+	s.expectEnd(conn, reply(echo))
+	s.awaitEnd("idle", 1)
+}
+
+func (c Carrier) silent(t *testing.T) {
+	cfg := c.config()
+	cfg.HeadTimeout = brief
+	s := c.start(t, cfg)
+	s.expectEnd(s.dialRaw(0), "")
+}
+
+// slowHead sends a head so slowly that each byte is in time and the whole is
+// not.
+func (c Carrier) slowHead(t *testing.T) {
+	cfg := c.config()
+	cfg.HeadTimeout = 3 * brief
+	s := c.start(t, cfg)
+	s.dribble(s.dial())
+	s.awaitEnd("head_timeout", 1)
+}
+
+func (c Carrier) slowLaterHead(t *testing.T) {
+	cfg := c.config()
+	cfg.HeadTimeout = 3 * brief
+	s := c.start(t, cfg)
+	conn := s.dial()
+	s.send(conn, get("/announce"))
+	s.expect(conn, reply(echo))
+	s.dribble(conn)
+	s.awaitEnd("head_timeout", 1)
+}
+
+// dribble sends one byte of a head after the other until the server ends the
+// connection, without an answer. Reading with a deadline sets the pace.
+func (s *Server) dribble(conn net.Conn) {
+	s.t.Helper()
+	head := []byte("GET /announce?" + string(make([]byte, 6000)))
+	for i := range head {
+		if head[i] == 0 {
+			head[i] = 'a'
+		}
+		if _, err := conn.Write(head[i : i+1]); err != nil {
+			return
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(brief / 20))
+		n, err := conn.Read(make([]byte, 1))
+		if n > 0 {
+			s.t.Fatal("half a head was answered")
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+	}
+	s.t.Fatal("a head that dribbles was never given up")
+}
+
+// keptLonger shows that the head's deadline does not run between requests.
+func (c Carrier) keptLonger(t *testing.T) {
+	cfg := c.config()
+	cfg.HeadTimeout = brief
+	s := c.start(t, cfg)
+	silent, kept := s.dialRaw(0), s.dial()
+	s.send(kept, get("/announce"))
+	s.expect(kept, reply(echo))
+	later := s.dialRaw(0)
+	s.expectEnd(silent, "")
+	s.expectEnd(later, "") // it was accepted after the reply, so the deadline would have passed
+	s.send(kept, get("/announce"))
+	s.expect(kept, reply(echo))
+}
+
+// slowReader asks for more than sockets hold, and takes none of it.
+func (c Carrier) slowReader(t *testing.T) {
+	cfg := c.config()
+	cfg.WriteTimeout = brief
+	s := c.start(t, cfg)
+	conn := s.dialRaw(0)
+	_ = conn.SetReadBuffer(4096)
+	wrapped := net.Conn(conn)
+	if c.Wrap != nil {
+		wrapped = c.Wrap(conn)
+	}
+	s.send(wrapped, get("/big?50000000"))
+	s.awaitEnd("write_timeout", 1)
+	s.await("no open connection", func(st server.Stats) bool { return st.Open == 0 })
+}

@@ -1,0 +1,97 @@
+package servertest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"spate/internal/server"
+)
+
+// descriptorsEnv marks the process in which descriptors are scarce.
+const descriptorsEnv = "SERVERTEST_FEW_DESCRIPTORS"
+
+// descriptorsDone is what that process prints at its end, so that one in which
+// no test ran is told from a good one.
+const descriptorsDone = "descriptors were scarce"
+
+// descriptors lets a server run out of descriptors, in a process of its own:
+// the limit is the whole process's.
+func (c Carrier) descriptors(t *testing.T) {
+	if os.Getenv(descriptorsEnv) != "" {
+		c.fewDescriptors(t)
+		fmt.Println(descriptorsDone)
+		return
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "-test.run=^"+t.Name()+"$", "-test.count=1")
+	cmd.Env = append(os.Environ(), descriptorsEnv+"=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte(descriptorsDone)) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func (c Carrier) fewDescriptors(t *testing.T) {
+	s := c.start(t, c.config())
+	// The client's sockets come from the same process: they are made first,
+	// and the limit then leaves the server room for 10 of the 50.
+	var socks []int
+	for range 50 {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		socks = append(socks, fd)
+	}
+	limit := unix.Rlimit{}
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	limit.Cur = uint64(socks[len(socks)-1]) + 11
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	a := s.Addrs()[0].(*net.TCPAddr)
+	to := &unix.SockaddrInet4{Port: a.Port, Addr: [4]byte(a.IP.To4())}
+	for _, fd := range socks {
+		if err := unix.Connect(fd, to); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := unix.Write(fd, []byte(get("/announce"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.await("a pause of accepting", func(st server.Stats) bool { return st.AcceptPauses > 0 })
+	// Each connection that ends lets another one in: all are answered.
+	for _, fd := range socks {
+		conn := rawConn(fd)
+		s.expect(conn, reply(echo))
+		_ = unix.Close(fd)
+	}
+	s.await("no open connection", func(st server.Stats) bool { return st.Open == 0 })
+	if st := s.Stats(); st.Accepted4 != 50 || st.AcceptPauses > 1000 {
+		t.Errorf("%d connections accepted and %d pauses, want 50 and few", st.Accepted4, st.AcceptPauses)
+	}
+}
+
+// rawConn reads from a blocking socket.
+type rawConn int
+
+func (r rawConn) Read(b []byte) (int, error) {
+	for {
+		n, err := unix.Read(int(r), b)
+		if !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
+}

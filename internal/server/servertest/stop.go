@@ -1,0 +1,115 @@
+package servertest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"spate/internal/server"
+)
+
+// stop holds what a server still does when it is told to stop.
+func (c Carrier) stop(t *testing.T) {
+	t.Run("idle connections", c.stopIdle)
+	t.Run("accept queue", c.stopQueue)
+	t.Run("unfinished business", c.stopUnfinished)
+	t.Run("never run", c.neverRun)
+	t.Run("refuses connections", c.stopRefuses)
+}
+
+func (c Carrier) stopIdle(t *testing.T) {
+	s := c.start(t, c.config())
+	var kept []net.Conn
+	for range 10 {
+		conn := s.dial()
+		s.send(conn, get("/announce"))
+		s.expect(conn, reply(echo))
+		kept = append(kept, conn)
+	}
+	s.stop()
+	s.ended()
+	for _, conn := range kept {
+		s.expectEnd(conn, "")
+	}
+	if st := s.Stats(); st.Open != 0 || value(t, st.Ended, "shutdown") != 10 {
+		t.Errorf("after the stop: %+v", st)
+	}
+}
+
+// stopQueue stops a server at the moment at which it starts: all that was sent
+// before is in the kernel's queue, and must be answered.
+func (c Carrier) stopQueue(t *testing.T) {
+	if c.Wrap != nil {
+		return // a TLS handshake needs a running server
+	}
+	s := c.open(t, c.config())
+	var conns []net.Conn
+	for range 100 {
+		conn := s.dial()
+		s.send(conn, get("/announce")+get("/announce?2"))
+		conns = append(conns, conn)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, conn := range conns {
+		s.expectEnd(conn, closing(echo))
+	}
+}
+
+// stopUnfinished stops a server while clients dribble, or do not read.
+func (c Carrier) stopUnfinished(t *testing.T) {
+	cfg := c.config()
+	cfg.ShutdownTimeout = 5 * brief
+	s := c.start(t, cfg)
+	silent, partial, deaf := s.dialRaw(0), s.dial(), s.dial()
+	s.send(partial, get("/announce")+"GET /announce")
+	s.expect(partial, reply(echo))
+	s.send(deaf, get("/big?50000000"))
+	s.expect(deaf, "HTTP/1.1 200 OK\r\n")
+	begin := time.Now()
+	s.stop()
+	s.ended()
+	if took := time.Since(begin); took > Patience/2 {
+		t.Errorf("stopping took %v", took)
+	}
+	s.expectEnd(silent, "")
+	if open := s.Stats().Open; open != 0 {
+		t.Errorf("%d connections are open after the stop", open)
+	}
+}
+
+func (c Carrier) neverRun(t *testing.T) {
+	s := c.open(t, c.config())
+	addr := s.Addrs()[0].String()
+	s.Close()
+	if _, err := net.Dial("tcp", addr); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("dialling a closed server: %v, want a refusal", err)
+	}
+	if err := s.Run(context.Background()); err == nil {
+		t.Error("Run after Close is no error")
+	}
+}
+
+func (c Carrier) stopRefuses(t *testing.T) {
+	s := c.start(t, c.config())
+	addr := s.Addrs()[0].String()
+	s.stop()
+	s.ended()
+	if _, err := net.Dial("tcp", addr); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("dialling a stopped server: %v, want a refusal", err)
+	}
+	// The address is free again at once.
+	cfg := c.config()
+	cfg.Listeners[0].Address = addr
+	again := c.start(t, cfg)
+	conn := again.dial()
+	again.send(conn, get("/announce"))
+	again.expect(conn, reply(echo))
+	var _ server.Stats = again.Stats()
+}

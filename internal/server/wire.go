@@ -1,0 +1,358 @@
+//go:build unix
+
+package server
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// buffers is where the connections of the goroutine driver borrow from. A
+// connection that waits without a partial head holds nothing of it.
+type buffers struct {
+	in  sync.Pool // *[inputSize]byte
+	out sync.Pool // *[]byte
+}
+
+func newBuffers() *buffers {
+	return &buffers{
+		in:  sync.Pool{New: func() any { return new([inputSize]byte) }},
+		out: sync.Pool{New: func() any { return new([]byte) }},
+	}
+}
+
+func (b *buffers) getIn() *[inputSize]byte  { return b.in.Get().(*[inputSize]byte) }
+func (b *buffers) putIn(p *[inputSize]byte) { b.in.Put(p) }
+func (b *buffers) getOut() *[]byte          { return b.out.Get().(*[]byte) }
+
+// putOut takes an output buffer back, unless it has become so large that it
+// would pin memory.
+func (b *buffers) putOut(p *[]byte) {
+	if cap(*p) <= 2*outputLimit {
+		*p = (*p)[:0]
+		b.out.Put(p)
+	}
+}
+
+// wouldBlock is what a wire returns to crypto/tls when it has no more bytes at
+// hand. Being temporary, it leaves the TLS connection usable.
+type wouldBlock struct{}
+
+func (wouldBlock) Error() string   { return "no bytes at hand" }
+func (wouldBlock) Timeout() bool   { return true }
+func (wouldBlock) Temporary() bool { return true }
+
+// errDrained ends a wait because the server stops and nothing is under way.
+var errDrained = errors.New("the server stops")
+
+// A wire is the socket under a connection. It waits for bytes without holding
+// a buffer, and collects what is written until the next wait, so that a TLS
+// flight, a reply and the alert that ends it leave in one segment. It is the
+// net.Conn that crypto/tls sees.
+type wire struct {
+	net.Conn
+	raw  syscall.RawConn
+	pool *buffers
+
+	// chunk[start:end] is what was received and not yet used. It is nil when
+	// empty.
+	chunk      *[inputSize]byte
+	start, end int
+	// onReadable is receive as a value, made once.
+	onReadable func(fd uintptr) bool
+	received   error // what the last receive met
+
+	held *[]byte // written, but not sent
+	// alert is the description of the last alert that crypto/tls sent in the
+	// clear: the only way to learn from it why a handshake failed without
+	// matching its error texts. 0 is none.
+	alert uint8
+	// patient lets Read wait for bytes, as the handshake needs it; otherwise
+	// it returns wouldBlock.
+	patient bool
+
+	until    time.Time // the read deadline, as it was last set
+	writable time.Time // the write deadline, as it was last set
+
+	// draining tells, when a wait ends early, whether the server stops; told
+	// is set once that was acted on. busy says that a head or a handshake is
+	// under way, which may go on until grace.
+	draining *atomic.Bool
+	told     bool
+	busy     bool
+	grace    func() time.Time
+}
+
+// buffered returns the bytes received and not yet used.
+func (w *wire) buffered() []byte {
+	if w.chunk == nil {
+		return nil
+	}
+	return w.chunk[w.start:w.end]
+}
+
+// use takes n buffered bytes as used.
+func (w *wire) use(n int) {
+	if w.start += n; w.start == w.end && w.chunk != nil {
+		w.pool.putIn(w.chunk)
+		w.chunk, w.start, w.end = nil, 0, 0
+	}
+}
+
+// receive reads once without blocking. It returns false when there is nothing
+// yet, and then holds no buffer that it did not hold before.
+func (w *wire) receive(fd uintptr) bool {
+	if w.chunk == nil {
+		w.chunk, w.start, w.end = w.pool.getIn(), 0, 0
+	} else if w.start > 0 {
+		w.end = copy(w.chunk[:], w.chunk[w.start:w.end])
+		w.start = 0
+	}
+	var n int
+	for {
+		if n, w.received = unix.Read(int(fd), w.chunk[w.end:]); w.received != unix.EINTR {
+			break
+		}
+	}
+	if n > 0 {
+		w.end += n
+		w.received = nil
+		return true
+	}
+	if w.end == 0 {
+		w.pool.putIn(w.chunk)
+		w.chunk = nil
+	}
+	if w.received == unix.EAGAIN {
+		return false
+	}
+	if w.received == nil {
+		w.received = io.EOF
+	}
+	return true
+}
+
+// fill waits until the read deadline for at least one more byte, after sending
+// what is held. There must be room: fewer than inputSize bytes buffered. When
+// the server starts to stop, it returns errDrained unless bytes have already
+// come or something is under way.
+func (w *wire) fill() error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	for {
+		err := w.raw.Read(w.onReadable)
+		if err == nil {
+			return w.received
+		}
+		if w.told || !w.draining.Load() || !isTimeout(err) {
+			return err
+		}
+		w.told = true
+		got := false
+		if err := w.raw.Control(func(fd uintptr) { got = w.receive(fd) }); err != nil {
+			return err
+		}
+		if got {
+			return w.received
+		}
+		if !w.busy {
+			return errDrained
+		}
+		if err := w.Conn.SetReadDeadline(w.grace()); err != nil {
+			return err
+		}
+	}
+}
+
+// readUntil sets the read deadline. One that is at most slack too early may
+// stay, which spares nearly all timer changes of a busy kept connection.
+func (w *wire) readUntil(t time.Time, slack time.Duration) error {
+	if d := t.Sub(w.until); d >= 0 && d <= slack {
+		return nil
+	}
+	if w.told {
+		if g := w.grace(); g.Before(t) {
+			t = g
+		}
+	}
+	w.until = t
+	if err := w.Conn.SetReadDeadline(t); err != nil {
+		return err
+	}
+	// Whoever stops the server sets draining, then ends all waits by a read
+	// deadline in the past, which ours may just have overwritten.
+	if !w.told && w.draining.Load() {
+		return w.Conn.SetReadDeadline(past)
+	}
+	return nil
+}
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
+
+// writeUntil sets the write deadline, with a slack like readUntil.
+func (w *wire) writeUntil(t time.Time, slack time.Duration) error {
+	if d := t.Sub(w.writable); d >= 0 && d <= slack {
+		return nil
+	}
+	w.writable = t
+	return w.Conn.SetWriteDeadline(t)
+}
+
+// Read is for crypto/tls.
+func (w *wire) Read(b []byte) (int, error) {
+	if w.chunk == nil {
+		if !w.patient {
+			return 0, wouldBlock{}
+		}
+		if err := w.fill(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(b, w.buffered())
+	w.use(n)
+	return n, nil
+}
+
+// Write is for crypto/tls. It holds the bytes back until flush, fill or end,
+// or until they are many.
+func (w *wire) Write(b []byte) (int, error) {
+	// An alert in the clear is a whole record: type 21, version, length 2,
+	// level, description (RFC 8446, sections 5.1 and 6).
+	if len(b) == 7 && b[0] == 21 && b[4] == 2 {
+		w.alert = b[6]
+	}
+	if w.held == nil {
+		w.held = w.pool.getOut()
+	}
+	*w.held = append(*w.held, b...)
+	if len(*w.held) >= outputLimit {
+		return len(b), w.flush()
+	}
+	return len(b), nil
+}
+
+// SetDeadline, SetReadDeadline and SetWriteDeadline do nothing: deadlines are
+// not crypto/tls's business here, which would change them around its
+// closing alert.
+func (w *wire) SetDeadline(time.Time) error      { return nil }
+func (w *wire) SetReadDeadline(time.Time) error  { return nil }
+func (w *wire) SetWriteDeadline(time.Time) error { return nil }
+
+// flush sends what is held.
+func (w *wire) flush() error {
+	if w.held == nil {
+		return nil
+	}
+	_, err := w.Conn.Write(*w.held)
+	w.drop()
+	return err
+}
+
+// drop forgets what is held.
+func (w *wire) drop() {
+	if w.held != nil {
+		w.pool.putOut(w.held)
+		w.held = nil
+	}
+}
+
+// flushLast sends what is held, as the last bytes before a close: the FIN then
+// leaves in the same segment where the system can do that.
+func (w *wire) flushLast() error {
+	if w.held == nil || sendMore == 0 {
+		return w.flush()
+	}
+	rest := *w.held
+	var failed error
+	err := w.raw.Write(func(fd uintptr) bool {
+		for len(rest) > 0 {
+			n, err := unix.SendmsgN(int(fd), rest, nil, nil, sendMore)
+			switch {
+			case err == unix.EINTR:
+			case err == unix.EAGAIN:
+				return false
+			case err != nil:
+				failed = err
+				return true
+			default:
+				rest = rest[n:]
+			}
+		}
+		return true
+	})
+	w.drop()
+	if err == nil {
+		err = failed
+	}
+	return err
+}
+
+// unread reads and drops what has already come, up to lingerBytes, without
+// waiting. It tells whether there was anything and whether the peer has
+// finished sending.
+func (w *wire) unread() (some, eof bool) {
+	w.use(w.end - w.start)
+	scratch := w.pool.getIn()
+	defer w.pool.putIn(scratch)
+	_ = w.raw.Control(func(fd uintptr) {
+		for dropped := 0; dropped < lingerBytes; {
+			n, err := unix.Read(int(fd), scratch[:])
+			switch {
+			case err == unix.EINTR:
+				continue
+			case err == unix.EAGAIN:
+				return
+			case err != nil || n == 0:
+				eof = true
+				return
+			}
+			some = true
+			dropped += n
+		}
+	})
+	return some, eof
+}
+
+// linger shuts down sending, then drops what the peer still sends, bounded in
+// bytes and time. Closing at once would answer those bytes with a reset, which
+// can destroy the reply before the peer has read it.
+func (w *wire) linger() {
+	half, ok := w.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	if w.Conn.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return
+	}
+	w.told = true // a stop waits for this: it is short
+	scratch := w.pool.getIn()
+	defer w.pool.putIn(scratch)
+	for dropped := 0; dropped < lingerBytes; {
+		n, err := w.Conn.Read(scratch[:])
+		if err != nil {
+			return
+		}
+		dropped += n
+	}
+}
+
+// release gives all buffers back.
+func (w *wire) release() {
+	w.use(w.end - w.start)
+	w.drop()
+}
+
+// isTimeout tells a passed deadline from other errors.
+func isTimeout(err error) bool {
+	var t net.Error
+	return errors.As(err, &t) && t.Timeout()
+}
