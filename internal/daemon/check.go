@@ -1,0 +1,45 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"spate/internal/config"
+)
+
+// Check does everything that New does, opening the sockets included, and
+// releases it again. It returns what New would have logged as advice, one line
+// each.
+func Check(cfg config.Config, build Build) (advice []string, err error) {
+	var notes adviceHandler
+	d, err := New(cfg, build, slog.New(&notes))
+	if err == nil {
+		d.Close()
+	}
+	return notes.lines, err
+}
+
+// adviceHandler keeps what is logged as readable lines.
+type adviceHandler struct{ lines []string }
+
+// Enabled keeps everything from information up.
+func (*adviceHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
+
+// Handle keeps one record.
+func (h *adviceHandler) Handle(_ context.Context, r slog.Record) error {
+	var b strings.Builder
+	b.WriteString(strings.ToLower(r.Level.String()) + ": " + r.Message)
+	r.Attrs(func(a slog.Attr) bool {
+		b.WriteString(", " + a.String())
+		return true
+	})
+	h.lines = append(h.lines, b.String())
+	return nil
+}
+
+// WithAttrs returns h: what New logs carries its attributes itself.
+func (h *adviceHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
+
+// WithGroup returns h.
+func (h *adviceHandler) WithGroup(string) slog.Handler { return h }

@@ -1,0 +1,195 @@
+// Package daemon is the tracker as a whole. New checks, loads and binds
+// everything, or nothing; Run starts every goroutine, in one place, and ends
+// them; in between there are Addrs and Reload. It is the only place that knows
+// both the configuration file and the rooms.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"spate/internal/access"
+	"spate/internal/bittorrent"
+	"spate/internal/config"
+	"spate/internal/server"
+	"spate/internal/swarm"
+	"spate/internal/tracker"
+)
+
+// store is what a daemon needs of the swarms.
+type store interface {
+	tracker.Store
+	// Sweep does one slice of the removal of what is old or not allowed, and
+	// says whether the pass has more.
+	Sweep(now time.Duration, allowed func(*bittorrent.InfoHash) bool) (more bool)
+	Stats() swarm.Stats
+	CheckInvariants() error
+}
+
+// A Build says which program this is.
+type Build struct {
+	Version string // "v1.2.3", or "unknown"
+	Commit  string
+}
+
+// A Daemon is a tracker that is ready to Run.
+type Daemon struct {
+	cfg   config.Config
+	build Build
+	log   *slog.Logger
+	// limited is log for whatever may happen many times a second.
+	limited *limitedLog
+	clock   func() time.Duration
+
+	access  *access.List
+	store   store
+	tracker *tracker.Tracker
+	server  *server.Server
+	sweeper *sweeper
+	systemd *systemd
+
+	listeners []listener // as the server has them, in its order
+	become    *identity  // nil when no privileges are dropped
+
+	reloading sync.Mutex // held by Reload
+}
+
+// New checks cfg, loads its files and opens its listening sockets. When
+// anything fails, its error holds everything that does, one line each, and
+// nothing is left open. Log may be nil.
+func New(cfg config.Config, build Build, log *slog.Logger) (*Daemon, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	start := time.Now()
+	d := &Daemon{
+		cfg:     cfg,
+		build:   build,
+		log:     log,
+		limited: newLimitedLog(log.Handler()),
+		clock:   func() time.Duration { return time.Since(start) },
+	}
+	if err := d.setup(); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// setup does what New says. It goes on after an error, to find them all.
+func (d *Daemon) setup() error {
+	if err := d.cfg.Validate(); err != nil {
+		return err
+	}
+	// Paths are only good once the root directory is known.
+	if err := d.preparePrivileges(); err != nil {
+		return err
+	}
+	errs := []error{d.loadAccess()}
+
+	var err error
+	if d.store, err = newStore(swarmConfig(&d.cfg, availableMemory(d.log))); err != nil {
+		errs = append(errs, err)
+	}
+	policy := trackerConfig(&d.cfg)
+	policy.Clock = d.clock
+	warnings, err := policy.Validate()
+	errs = append(errs, err)
+	more, hints := notes(&d.cfg)
+	for _, text := range append(warnings, more...) {
+		d.log.Warn(text)
+	}
+	for _, text := range hints {
+		d.log.Info(text)
+	}
+	raiseDescriptors(d.log)
+	d.systemd = dialSystemd()
+
+	if d.tracker, err = tracker.New(policy, d.store, d.access); err != nil {
+		return errors.Join(errs...) // the policy's error is among them
+	}
+	errs = append(errs, d.bind())
+	d.sweeper = &sweeper{
+		sweep:    func(now time.Duration) bool { return d.store.Sweep(now, d.access.Allows) },
+		clock:    d.clock,
+		interval: time.Duration(d.cfg.Cleaning.TorrentCleaningInterval) * time.Second,
+	}
+	return errors.Join(errs...)
+}
+
+// Addrs returns the address of each listener of the tracker, with the ports
+// that were picked: the IPv4 and IPv6 ones of [network], then [[listeners]].
+func (d *Daemon) Addrs() []net.Addr { return d.server.Addrs() }
+
+// Close releases what a Daemon holds that is not Run.
+func (d *Daemon) Close() {
+	if d.server != nil {
+		d.server.Close()
+	}
+	if d.systemd != nil {
+		d.systemd.close()
+	}
+}
+
+// Run serves until ctx is done, stops within [limits] shutdown_timeout, and
+// returns nil. It drops privileges first, where that is configured. An error
+// says what failed; everything else was stopped. Run may be called once.
+func (d *Daemon) Run(ctx context.Context) error {
+	defer d.Close()
+	if err := d.dropPrivileges(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	var (
+		all  sync.WaitGroup
+		errs = make(chan error, 8) // one for each goroutine that can fail
+	)
+	// Every goroutine that lives as long as the daemon starts here. When one
+	// fails, the others end.
+	start := func(name string, run func(context.Context) error) {
+		all.Go(func() {
+			if err := run(ctx); err != nil {
+				errs <- fmt.Errorf("%s: %w", name, err)
+				cancel()
+			}
+		})
+	}
+	forever := func(run func(context.Context)) func(context.Context) error {
+		return func(ctx context.Context) error { run(ctx); return nil }
+	}
+	start("server", d.server.Run)
+	start("sweep", forever(d.sweeper.run))
+	start("log", forever(d.limited.run))
+	start("watchdog", forever(d.watchdog))
+
+	d.announce()
+	d.systemd.notify("READY=1\nSTATUS=serving")
+	<-ctx.Done()
+	d.systemd.notify("STOPPING=1")
+	all.Wait()
+	close(errs)
+	var failed []error
+	for err := range errs {
+		failed = append(failed, err)
+	}
+	d.logStop(errors.Join(failed...))
+	return errors.Join(failed...)
+}
+
+// logStop says what the tracker did in its life.
+func (d *Daemon) logStop(err error) {
+	stats := d.server.Stats()
+	log := d.log.With("uptime", d.clock().Round(time.Second), "connections", stats.Accepted4+stats.Accepted6)
+	if err != nil {
+		log.Error("stopped", "error", err)
+		return
+	}
+	log.Info("stopped")
+}

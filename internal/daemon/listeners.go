@@ -1,0 +1,264 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"os/user"
+	"strconv"
+
+	"github.com/coreos/go-systemd/v22/activation"
+
+	"spate/internal/config"
+	"spate/internal/server"
+)
+
+// A listener is a server.Listener with the key of the configuration that asked
+// for it.
+type listener struct {
+	server.Listener
+	path string // such as "network.address_ipv4" or "listeners[0].address"
+}
+
+// bind makes the server, with all listeners that the configuration names.
+func (d *Daemon) bind() error {
+	listeners, err := d.wantedListeners()
+	if err != nil {
+		return err
+	}
+	err = d.listen(listeners)
+	if !errors.Is(err, server.ErrNoIPv6) || d.asksForIPv6() {
+		return err
+	}
+	// Nobody asked for IPv6, it is only on by default.
+	without := listeners[:0:0]
+	for _, l := range listeners {
+		if l.path != "network.address_ipv6" {
+			without = append(without, l)
+		}
+	}
+	if len(without) == len(listeners) || len(without) == 0 {
+		return err
+	}
+	d.log.Warn("this machine has no IPv6: listening on IPv4 only")
+	return d.listen(without)
+}
+
+// asksForIPv6 reports whether the configuration file wants IPv6 on the default
+// pair of listeners.
+func (d *Daemon) asksForIPv6() bool {
+	return d.cfg.IsSet("network.use_ipv6") || d.cfg.IsSet("network.address_ipv6")
+}
+
+// listen makes the server with these listeners.
+func (d *Daemon) listen(listeners []listener) error {
+	cfg := serverConfig(&d.cfg)
+	for _, l := range listeners {
+		cfg.Listeners = append(cfg.Listeners, l.Listener)
+	}
+	cfg.Clock = d.clock
+	var err error
+	d.server, err = server.New(cfg, func() server.Handler { return d.tracker.NewWorker() }, d.limited.logger())
+	if err != nil {
+		d.server = nil
+		return err
+	}
+	d.listeners = listeners
+	return nil
+}
+
+// wantedListeners returns the listeners of the configuration. An error holds
+// everything that keeps one from being tried.
+func (d *Daemon) wantedListeners() ([]listener, error) {
+	n := &d.cfg.Network
+	var all []listener
+	add := func(path string, l server.Listener) {
+		p := d.cfg.Problem(path, "")
+		l.Name = p.Key
+		if p.Line > 0 {
+			l.Name = fmt.Sprintf("%s (%s:%d)", p.Key, p.File, p.Line)
+		}
+		all = append(all, listener{l, path})
+	}
+	proxy := server.ProxyNone
+	switch {
+	case n.ProxyProtocol:
+		proxy = server.ProxyProtocol
+	case n.RunsBehindReverseProxy:
+		proxy = server.ProxyHeader
+	}
+	if n.UseIPv4 {
+		add("network.address_ipv4", server.Listener{Network: server.NetworkTCP4, Address: n.AddressIPv4.String(), TLS: n.EnableTLS, Proxy: proxy})
+	}
+	if n.UseIPv6 {
+		add("network.address_ipv6", server.Listener{
+			Network: server.NetworkTCP6, Address: n.AddressIPv6.String(), DualStack: !n.SetOnlyIPv6, TLS: n.EnableTLS, Proxy: proxy,
+		})
+	}
+	var problems config.Problems
+	var passed map[string][]*os.File
+	for i := range d.cfg.Listeners {
+		c := &d.cfg.Listeners[i]
+		path := fmt.Sprintf("listeners[%d].address", i)
+		kind, rest, err := c.Endpoint()
+		if err != nil {
+			continue // Validate has said so
+		}
+		l := server.Listener{Address: rest, TLS: c.TLS, Proxy: serverProxy(c.Proxy)}
+		switch kind {
+		case config.EndpointTCP:
+			l.Network = server.NetworkTCP4
+			if netip.MustParseAddrPort(rest).Addr().Is6() {
+				l.Network = server.NetworkTCP6
+			}
+			add(path, l)
+		case config.EndpointUnix:
+			l.Network, l.Mode = server.NetworkUnix, fs.FileMode(c.Mode)
+			if l.Owner, err = owner(c); err != nil {
+				problems = append(problems, d.cfg.Problem(path, "%v", err))
+			}
+			add(path, l)
+		case config.EndpointSystemd:
+			if passed == nil {
+				passed = passedSockets()
+			}
+			l.Network = server.NetworkInherited
+			if len(passed[rest]) == 0 {
+				problems = append(problems, d.cfg.Problem(path, "%s", noSocket(rest, passed)))
+			}
+			for _, l.File = range passed[rest] {
+				add(path, l)
+			}
+		}
+	}
+	return all, problems.Err()
+}
+
+// passedSockets returns the sockets that systemd passed to the process, by name.
+func passedSockets() map[string][]*os.File {
+	byName := map[string][]*os.File{}
+	for _, f := range activation.Files(true) {
+		byName[f.Name()] = append(byName[f.Name()], f)
+	}
+	return byName
+}
+
+func noSocket(name string, passed map[string][]*os.File) string {
+	if len(passed) == 0 {
+		return "no socket was passed to the process: it has to be started by a systemd socket unit"
+	}
+	names := make([]string, 0, len(passed))
+	for n := range passed {
+		names = append(names, strconv.Quote(n))
+	}
+	return fmt.Sprintf("no socket named %q was passed to the process, but %v: see FileDescriptorName= of the socket unit", name, names)
+}
+
+// owner returns the owner of a unix socket's file, nil when none is configured.
+func owner(c *config.Listener) (*server.Owner, error) {
+	if c.Owner == "" && c.Group == "" {
+		return nil, nil
+	}
+	o := &server.Owner{UID: -1, GID: -1}
+	var err error
+	if c.Owner != "" {
+		if o.UID, err = userID(c.Owner); err != nil {
+			return nil, err
+		}
+	}
+	if c.Group != "" {
+		if o.GID, err = groupID(c.Group); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+// userID returns the number of a user given by name or number.
+func userID(name string) (int, error) {
+	if n, err := strconv.ParseUint(name, 10, 31); err == nil {
+		return int(n), nil
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		return 0, fmt.Errorf("there is no user %q on this machine", name)
+	}
+	return strconv.Atoi(u.Uid)
+}
+
+// groupID returns the number of a group given by name or number.
+func groupID(name string) (int, error) {
+	if n, err := strconv.ParseUint(name, 10, 31); err == nil {
+		return int(n), nil
+	}
+	g, err := user.LookupGroup(name)
+	if err != nil {
+		return 0, fmt.Errorf("there is no group %q on this machine", name)
+	}
+	return strconv.Atoi(g.Gid)
+}
+
+// announce says where the tracker listens and what to put into a torrent.
+func (d *Daemon) announce() {
+	for i, addr := range d.Addrs() {
+		l := &d.listeners[i]
+		say := d.log.With("address", addr.String())
+		if l.TLS {
+			say = say.With("tls", true)
+		}
+		switch {
+		case l.Proxy != server.ProxyNone:
+			notice(say, "listening for a reverse proxy")
+		case addr.Network() == "unix":
+			notice(say, "listening on a unix socket")
+		default:
+			notice(say, "listening", "announce_url", announceURL(addr, l.TLS))
+		}
+	}
+}
+
+// announceURL returns the URL that clients on other machines reach the tracker
+// by, as far as this machine knows.
+func announceURL(addr net.Addr, tls bool) string {
+	scheme := "http"
+	if tls {
+		scheme = "https"
+	}
+	tcp, isTCP := addr.(*net.TCPAddr)
+	if !isTCP {
+		return ""
+	}
+	at := tcp.AddrPort()
+	if at.Addr().IsUnspecified() {
+		interfaces, err := net.InterfaceAddrs()
+		if err != nil {
+			interfaces = nil // then the loopback address has to do
+		}
+		at = netip.AddrPortFrom(reachable(at.Addr().Is4(), interfaces), at.Port())
+	}
+	return scheme + "://" + at.String() + "/announce"
+}
+
+// reachable returns the address of a family that most others can reach: a
+// public one, else a private one, else the loopback address.
+func reachable(is4 bool, interfaces []net.Addr) netip.Addr {
+	best := netip.IPv6Loopback()
+	if is4 {
+		best = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	for _, a := range interfaces {
+		prefix, err := netip.ParsePrefix(a.String())
+		if err != nil {
+			continue
+		}
+		ip := prefix.Addr().Unmap()
+		if ip.Is4() != is4 || !ip.IsGlobalUnicast() || (!best.IsLoopback() && (ip.IsPrivate() || !best.IsPrivate())) {
+			continue
+		}
+		best = ip
+	}
+	return best
+}

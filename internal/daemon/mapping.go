@@ -1,0 +1,168 @@
+package daemon
+
+import (
+	"fmt"
+	"time"
+
+	"spate/internal/access"
+	"spate/internal/bittorrent"
+	"spate/internal/config"
+	"spate/internal/http1"
+	"spate/internal/httpwire"
+	"spate/internal/server"
+	"spate/internal/swarm"
+	"spate/internal/tracker"
+)
+
+const (
+	// ageSlack is what a peer's age gets beyond two of the longest intervals: a
+	// client may be late.
+	ageSlack = 5 * time.Minute
+	// memoryShare of 10 is what the swarms get of the memory that there is. The
+	// rest is for connections, the garbage collector's headroom and others.
+	memoryShare = 6
+)
+
+// indexPage answers GET / on the tracker's listeners.
+const indexPage = "Spate, a BitTorrent tracker.\n\n" +
+	"Its announce URL is the address of this page with announce behind the slash.\n"
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+// peerAge returns how long a peer is kept after its last announce.
+func peerAge(cfg *config.Config) time.Duration {
+	if cfg.Cleaning.MaxPeerAge != 0 {
+		return seconds(cfg.Cleaning.MaxPeerAge)
+	}
+	longest := seconds(cfg.Protocol.PeerAnnounceInterval) * 11 / 10 // with its jitter
+	return 2*longest + ageSlack
+}
+
+// swarmConfig returns the store's part of the configuration. Available is the
+// memory that the process may use, 0 when that is unknown.
+func swarmConfig(cfg *config.Config, available int64) swarm.Config {
+	c := swarm.DefaultConfig()
+	c.MaxPeersPerIP = cfg.Protocol.MaxPeersPerIP
+	c.MaxPeerAge = peerAge(cfg)
+	c.DownloadedMemory = seconds(cfg.Cleaning.DownloadedMemory)
+	c.MaxTorrents = cfg.Protocol.MaxTorrents
+	c.MaxMemory = cfg.Protocol.MaxMemory.Bytes
+	if cfg.Protocol.MaxMemory.Auto {
+		c.MaxMemory = available / 10 * memoryShare
+	}
+	return c
+}
+
+// trackerConfig returns the policy's part of the configuration.
+func trackerConfig(cfg *config.Config) tracker.Config {
+	return tracker.Config{
+		Interval:          seconds(cfg.Protocol.PeerAnnounceInterval),
+		MinInterval:       seconds(cfg.Protocol.MinAnnounceInterval),
+		MaxPeers:          cfg.Protocol.MaxPeers,
+		MaxScrapeTorrents: cfg.Protocol.MaxScrapeTorrents,
+		PrivatePeers: map[config.PrivatePeers]tracker.PrivatePeers{
+			config.PrivatePeersAuto:   tracker.PrivatePeersAuto,
+			config.PrivatePeersAlways: tracker.PrivatePeersAlways,
+			config.PrivatePeersNever:  tracker.PrivatePeersNever,
+		}[cfg.Protocol.HandOutPrivateAddresses],
+		TrustedPeerAddresses: cfg.Protocol.TrustedPeerAddressSources,
+	}
+}
+
+// accessMode returns the mode of the access list.
+func accessMode(cfg *config.Config) access.Mode {
+	return map[config.AccessMode]access.Mode{
+		config.AccessOff:   access.ModeOff,
+		config.AccessAllow: access.ModeAllow,
+		config.AccessDeny:  access.ModeDeny,
+	}[cfg.AccessList.Mode]
+}
+
+// serverConfig returns the transport's part of the configuration, without its
+// listeners.
+func serverConfig(cfg *config.Config) server.Config {
+	policy := trackerConfig(cfg)
+	interval, minInterval := policy.Interval, policy.MinInterval
+	if minInterval == 0 {
+		minInterval = (interval / 2).Truncate(time.Second)
+	}
+	failure := func(f bittorrent.Failure) []byte {
+		return httpwire.AppendFailure(nil, f, interval, minInterval)
+	}
+	return server.Config{
+		Workers:         cfg.SocketWorkers,
+		Backlog:         cfg.Network.TCPBacklog,
+		KeepAlive:       cfg.Network.KeepAlive,
+		MaxRequests:     cfg.Limits.MaxRequestsPerConnection,
+		HeadTimeout:     seconds(cfg.Limits.HeadTimeout),
+		WriteTimeout:    seconds(cfg.Limits.WriteTimeout),
+		IdleTimeout:     seconds(cfg.Cleaning.MaxConnectionIdle),
+		ShutdownTimeout: seconds(cfg.Limits.ShutdownTimeout),
+		Certificates:    certificateFiles(cfg),
+		ClientHeader:    cfg.Network.ReverseProxyIPHeaderName,
+		ClientHeaderFormat: map[config.HeaderFormat]http1.AddrFormat{
+			config.HeaderLastAddress:   http1.AddrFormatLast,
+			config.HeaderForwarded:     http1.AddrFormatForwarded,
+			config.HeaderSingleAddress: http1.AddrFormatSingle,
+		}[cfg.Network.ReverseProxyIPHeaderFormat],
+		TrustedProxies:  cfg.Network.TrustedProxies,
+		IndexPage:       []byte(indexPage),
+		NoClientAddress: failure(bittorrent.FailureClientAddress),
+		RateLimited:     failure(bittorrent.FailureRate),
+	}
+}
+
+// certificateFiles returns the certificates, that of [network] first. Without a
+// listener that speaks TLS there are none.
+func certificateFiles(cfg *config.Config) (files []server.CertificateFiles) {
+	if !needsTLS(cfg) {
+		return nil
+	}
+	if cfg.Network.TLSCertificatePath != "" {
+		files = append(files, server.CertificateFiles{Chain: cfg.Network.TLSCertificatePath, Key: cfg.Network.TLSPrivateKeyPath})
+	}
+	for _, c := range cfg.TLS.Certificates {
+		files = append(files, server.CertificateFiles{Chain: c.CertificatePath, Key: c.PrivateKeyPath})
+	}
+	return files
+}
+
+// needsTLS reports whether any listener speaks TLS.
+func needsTLS(cfg *config.Config) bool {
+	for _, l := range cfg.Listeners {
+		if l.TLS {
+			return true
+		}
+	}
+	return cfg.Network.EnableTLS && (cfg.Network.UseIPv4 || cfg.Network.UseIPv6)
+}
+
+// serverProxy returns how a listener learns the addresses of its clients.
+func serverProxy(p config.ProxyKind) server.Proxy {
+	return map[config.ProxyKind]server.Proxy{
+		config.ProxyNone:     server.ProxyNone,
+		config.ProxyHeader:   server.ProxyHeader,
+		config.ProxyProtocol: server.ProxyProtocol,
+	}[p]
+}
+
+// notes returns what an operator should know about the configuration, one
+// sentence each: what is served as configured and hardly meant, and what has no
+// effect.
+func notes(cfg *config.Config) (warn, info []string) {
+	interval := seconds(cfg.Protocol.PeerAnnounceInterval)
+	if age := peerAge(cfg); age < interval*11/10 {
+		warn = append(warn, fmt.Sprintf("[cleaning] max_peer_age = %d is shorter than the %d seconds between two announces of a client: peers will be missing in between",
+			cfg.Cleaning.MaxPeerAge, interval*11/10/time.Second))
+	}
+	for _, key := range []struct{ path, why string }{
+		{"swarm_workers", "every socket worker reaches all swarms"},
+		{"cleaning.connection_cleaning_interval", "connections end when they are due"},
+		{"metrics.torrent_count_update_interval", "all values are as fresh as the request for them"},
+	} {
+		if cfg.IsSet(key.path) {
+			info = append(info, key.path+" has no effect here: "+key.why)
+		}
+	}
+	return warn, info
+}

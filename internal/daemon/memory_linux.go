@@ -1,0 +1,5 @@
+package daemon
+
+import "os"
+
+func memoryOfSystem() int64 { return memoryLimit(os.DirFS("/")) }

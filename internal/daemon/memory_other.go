@@ -1,0 +1,5 @@
+//go:build !linux
+
+package daemon
+
+func memoryOfSystem() int64 { return 0 }

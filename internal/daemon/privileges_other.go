@@ -1,0 +1,16 @@
+//go:build !linux
+
+package daemon
+
+import "errors"
+
+func canDrop() error {
+	return errors.New("works on Linux only: start the tracker as another user instead")
+}
+
+func (id *identity) drop() error { return canDrop() }
+
+// reader tries files with the rights that a reload will have.
+type reader struct{ id *identity }
+
+func (reader) check(string) error { return canDrop() }

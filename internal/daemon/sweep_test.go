@@ -1,0 +1,62 @@
+package daemon
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestSweepIsSpreadOut: a pass of many slices takes a quarter of the interval,
+// once the sweeper knows how many there are, and never more than the interval.
+func TestSweepIsSpreadOut(t *testing.T) {
+	for _, slices := range []int{1, 7, 1000, 100_000} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			var starts, ends []time.Duration
+			done := 0
+			s := &sweeper{
+				interval: 30 * time.Second,
+				clock:    func() time.Duration { return time.Since(start) },
+			}
+			s.sweep = func(now time.Duration) bool {
+				if done == 0 {
+					starts = append(starts, now)
+				}
+				done++
+				if done < slices {
+					return true
+				}
+				done = 0
+				ends = append(ends, now)
+				return false
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			s.run(ctx)
+
+			// The first pass does not know its length and may take long.
+			last := len(ends) - 1
+			if last < 10 {
+				t.Fatalf("%d slices: %d passes in an hour", slices, len(ends))
+			}
+			if took := ends[last] - starts[last]; took > 9*time.Second || (slices > 1 && took < 6*time.Second) {
+				t.Errorf("%d slices: a pass took %v", slices, took)
+			}
+			if gap := starts[last] - starts[last-1]; gap != 30*time.Second {
+				t.Errorf("%d slices: passes start %v apart", slices, gap)
+			}
+		})
+	}
+}
+
+func TestStuckSweepShows(t *testing.T) {
+	var now time.Duration
+	s := &sweeper{interval: 30 * time.Second, clock: func() time.Duration { return now }}
+	if now = 90 * time.Second; s.stuck() {
+		t.Error("stuck too early")
+	}
+	if now = 121 * time.Second; !s.stuck() {
+		t.Error("not stuck after four intervals without the end of a pass")
+	}
+}

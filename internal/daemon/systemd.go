@@ -1,0 +1,75 @@
+package daemon
+
+import (
+	"context"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	sd "github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sys/unix"
+)
+
+// systemd is the service manager that started the process, if one did. The
+// connection is opened at the start, since its path is out of reach once the
+// root directory has changed.
+type systemd struct {
+	conn *net.UnixConn // nil without a service manager
+}
+
+// dialSystemd connects to the service manager of NOTIFY_SOCKET.
+func dialSystemd() *systemd {
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return &systemd{}
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return &systemd{} // it would have been told, and does not listen
+	}
+	return &systemd{conn}
+}
+
+// notify tells the service manager a state (sd_notify(3)).
+func (s *systemd) notify(state string) {
+	if s.conn != nil {
+		_, _ = s.conn.Write([]byte(state)) // a manager that is gone needs no news
+	}
+}
+
+func (s *systemd) close() {
+	if s.conn != nil {
+		_ = s.conn.Close()
+	}
+}
+
+// reloading tells the service manager that a reload begins. It wants to know
+// when (Type=notify-reload).
+func (s *systemd) reloading() {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err == nil {
+		s.notify("RELOADING=1\nMONOTONIC_USEC=" + strconv.FormatInt(ts.Nano()/1000, 10))
+	}
+}
+
+// watchdog tells the service manager that the tracker lives, as often as it
+// wants to hear it, for as long as the tracker is healthy.
+func (d *Daemon) watchdog(ctx context.Context) {
+	every, err := sd.SdWatchdogEnabled(false)
+	if err != nil || every == 0 {
+		return
+	}
+	ticks := time.NewTicker(every / 3)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+			if d.Health() == nil {
+				d.systemd.notify("WATCHDOG=1")
+			}
+		}
+	}
+}
