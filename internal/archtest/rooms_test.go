@@ -21,6 +21,7 @@ var rooms = map[string][]string{
 	"internal/server":     {"internal/http1", "internal/loop"},
 	"internal/tracker":    {"internal/bittorrent", "internal/httpwire", "internal/swarm", "internal/access"},
 	"internal/load":       {"internal/bittorrent", "internal/httpwire", "internal/http1", "internal/loop"},
+	"internal/bench":      {"internal/load"},
 	"internal/config":     {"internal/bittorrent"},
 	"internal/daemon": {
 		"internal/bittorrent", "internal/http1", "internal/loop", "internal/metrics", "internal/admin", "internal/httpwire",
@@ -28,7 +29,7 @@ var rooms = map[string][]string{
 	},
 	"cmd/spate":       {"internal/daemon", "internal/config"},
 	"cmd/spate-load":  {"internal/load"},
-	"cmd/spate-bench": {"internal/load"},
+	"cmd/spate-bench": {"internal/bench"},
 	// Measurements may look into every room; no room may look back.
 	"bench": {"internal", "cmd"},
 }

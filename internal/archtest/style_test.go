@@ -2,6 +2,7 @@ package archtest
 
 import (
 	"go/ast"
+	"slices"
 	"testing"
 )
 
@@ -74,10 +75,11 @@ func TestNoInit(t *testing.T) {
 }
 
 // TestTestsNeitherSkipNorSleep: a skipped test proves nothing, and a sleep is
-// either too short or too long. Waiting is polling for something observable.
+// either too short or too long. Waiting is polling for something observable. In
+// a testing/synctest bubble sleeping is exact, and takes no time.
 func TestTestsNeitherSkipNorSleep(t *testing.T) {
 	for _, f := range parseDir(t, everything) {
-		if !f.test && !f.e2e {
+		if !f.test && !f.e2e || slices.Contains(f.imports(), "testing/synctest") {
 			continue
 		}
 		ast.Inspect(f.ast, func(n ast.Node) bool {

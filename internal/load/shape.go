@@ -55,7 +55,9 @@ const (
 const left = 16384
 
 // shapes returns every client that requests can look like.
-func shapes() []*shape {
+func shapes() []*shape { return append(commonShapes(), rareShapes()...) }
+
+func commonShapes() []*shape {
 	const libcurl = "User-Agent: Transmission/4.0.6\r\nAccept: */*\r\nAccept-Encoding: deflate, gzip, br, zstd\r\n"
 	return []*shape{
 		{
@@ -100,6 +102,19 @@ func shapes() []*shape {
 			header: "User-Agent: BiglyBT/3.8.0.0\r\nConnection: close\r\nAccept-Encoding: gzip\r\nAccept: text/html, image/gif, image/jpeg, */*; q=0.2\r\n",
 		},
 		{
+			name: "utorrent", weight: 14, raw: "-", numWant: 200, peerID: "-UT3560-", close: true,
+			params: []string{
+				"info_hash", "peer_id", "port", "uploaded=0", "downloaded=0", "left", "corrupt=0", "key", "event",
+				"numwant", "compact=1", "no_peer_id=1",
+			},
+			header: "User-Agent: uTorrent/3560(45988)\r\nAccept-Encoding: gzip\r\nConnection: Close\r\n",
+		},
+	}
+}
+
+func rareShapes() []*shape {
+	return []*shape{
+		{
 			name: "webtorrent", weight: 2, raw: "-_.", upperHex: true, numWant: 50, peerID: "-WW0208-",
 			params: []string{"numwant", "uploaded=0", "downloaded=0", "left", "event", "compact=1", "info_hash", "peer_id", "port"},
 			header: "Connection: keep-alive\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\nUser-Agent: WebTorrent/2.8.0\r\n",
@@ -108,14 +123,6 @@ func shapes() []*shape {
 			name: "anacrolix", weight: 2, raw: "-_.~", upperHex: true, numWant: -1, keyFmt: keyDecimal, peerID: "-GT0003-", close: true,
 			params: []string{"compact=1", "downloaded=0", "event", "info_hash", "key", "left", "peer_id", "port", "supportcrypto=1", "uploaded=0"},
 			header: "User-Agent: Go-http-client/1.1\r\nConnection: close\r\nAccept-Encoding: gzip\r\n",
-		},
-		{
-			name: "utorrent", weight: 14, raw: "-", numWant: 200, peerID: "-UT3560-", close: true,
-			params: []string{
-				"info_hash", "peer_id", "port", "uploaded=0", "downloaded=0", "left", "corrupt=0", "key", "event",
-				"numwant", "compact=1", "no_peer_id=1",
-			},
-			header: "User-Agent: uTorrent/3560(45988)\r\nAccept-Encoding: gzip\r\nConnection: Close\r\n",
 		},
 		{
 			name: "lftp", weight: 1, raw: "!$()*,-./:=@_~", upperHex: true, numWant: 50, peerID: "-lftp49-",

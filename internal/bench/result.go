@@ -1,0 +1,150 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// Result is a whole run.
+type Result struct {
+	Machine       Machine   `json:"machine"`
+	When          time.Time `json:"when"`
+	Rounds        int       `json:"rounds"`
+	Seconds       int       `json:"seconds"`
+	ServerCPUs    string    `json:"server_cpus"`
+	GeneratorCPUs string    `json:"generator_cpus"`
+	Samples       []Sample  `json:"samples"`
+}
+
+// Machine says where a run was made.
+type Machine struct {
+	CPU     string `json:"cpu"`
+	Cores   int    `json:"cores"`
+	Kernel  string `json:"kernel"`
+	Go      string `json:"go"`
+	Version string `json:"version"` // of spate-bench's own source
+}
+
+// Sample is one tracker under one workload in one round.
+type Sample struct {
+	Tracker      string  `json:"tracker"`
+	Workload     string  `json:"workload"`
+	Round        int     `json:"round"`
+	Rate         float64 `json:"rate,omitempty"`           // requests a second; 0 is a closed loop
+	CPUMicros    float64 `json:"cpu_us"`                   // server CPU time for each answered request
+	PerSecond    float64 `json:"responses_per_second"`     // answered requests
+	P50Micros    float64 `json:"p50_us"`                   // latency
+	P99Micros    float64 `json:"p99_us"`                   // latency
+	P999Micros   float64 `json:"p99_9_us"`                 // latency
+	Switches     float64 `json:"context_switches"`         // for each answered request
+	PeakBytes    uint64  `json:"peak_bytes"`               // resident
+	BytesPerPeer float64 `json:"bytes_per_peer,omitempty"` // of memory workloads
+	Faults       uint64  `json:"faults"`                   // as spate-load counts them
+	Saturated    bool    `json:"saturated,omitempty"`      // the generator was the limit
+}
+
+// line is the sample in one line of progress.
+func (s *Sample) line() string {
+	b := fmt.Sprintf("round %d  %-14s %-14s", s.Round+1, s.Workload, s.Tracker)
+	if s.Rate > 0 {
+		b += fmt.Sprintf(" %8.0f/s due", s.Rate)
+	}
+	b += fmt.Sprintf(" %8.2f µs CPU %9.0f/s  p99 %8.0f µs", s.CPUMicros, s.PerSecond, s.P99Micros)
+	if s.BytesPerPeer > 0 {
+		b += fmt.Sprintf("  %.1f B/peer", s.BytesPerPeer)
+	}
+	if s.Faults > 0 {
+		b += fmt.Sprintf("  %d faults", s.Faults)
+	}
+	return b
+}
+
+func thisMachine() Machine {
+	m := Machine{Cores: runtime.NumCPU(), Go: runtime.Version(), CPU: runtime.GOARCH, Version: "unknown"}
+	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.SplitSeq(string(b), "\n") {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				m.CPU = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		m.Kernel = strings.TrimSpace(string(b))
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				m.Version = s.Value
+			}
+		}
+	}
+	return m
+}
+
+// Write writes the result as JSON, for Read and for other programs.
+func (r *Result) Write(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", " ")
+	return enc.Encode(r)
+}
+
+// Read reads what Write wrote.
+func Read(path string) (*Result, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var r Result
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(r.Samples) == 0 {
+		return nil, fmt.Errorf("%s: no result of spate-bench: it has no samples", path)
+	}
+	return &r, nil
+}
+
+// series are the samples of one tracker under one workload, in order of rounds.
+type series struct {
+	tracker, workload string
+	rate              float64
+	samples           []Sample
+}
+
+// group sorts samples into series, in the order in which they came first.
+func (r *Result) group() []*series {
+	var all []*series
+	find := func(s *Sample) *series {
+		for _, g := range all {
+			if g.tracker == s.Tracker && g.workload == s.Workload && g.rate == s.Rate {
+				return g
+			}
+		}
+		g := &series{tracker: s.Tracker, workload: s.Workload, rate: s.Rate}
+		all = append(all, g)
+		return g
+	}
+	for i := range r.Samples {
+		g := find(&r.Samples[i])
+		g.samples = append(g.samples, r.Samples[i])
+	}
+	return all
+}
+
+// column returns one figure of each sample.
+func (g *series) column(figure func(*Sample) float64) []float64 {
+	out := make([]float64, len(g.samples))
+	for i := range g.samples {
+		out[i] = figure(&g.samples[i])
+	}
+	return out
+}
+
+func cpuMicros(s *Sample) float64 { return s.CPUMicros }

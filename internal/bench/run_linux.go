@@ -1,0 +1,156 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"spate/internal/load"
+)
+
+// hashesFile holds the load's info hashes, one a line, in the scratch folder.
+const hashesFile = "hashes.txt"
+
+// Run measures every tracker under every workload it can do, round after round,
+// and writes a line for each measurement to progress.
+func Run(ctx context.Context, p *Plan, progress io.Writer) (*Result, error) {
+	dir, err := os.MkdirTemp("", "spate-bench")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	serverCPUs, err := parseCPUs(p.ServerCPUs)
+	if err != nil {
+		return nil, err
+	}
+	generatorCPUs, err := parseCPUs(p.GeneratorCPUs)
+	if err != nil {
+		return nil, err
+	}
+	if err := pinProcess(generatorCPUs); err != nil {
+		return nil, err
+	}
+	r := &Result{Machine: thisMachine(), When: time.Now().UTC().Truncate(time.Second), Rounds: p.Rounds, Seconds: p.Seconds, ServerCPUs: p.ServerCPUs, GeneratorCPUs: p.GeneratorCPUs}
+	for round := range p.Rounds {
+		for i := range p.Workloads {
+			w := &p.Workloads[i]
+			if err := writeHashes(dir, w); err != nil {
+				return nil, err
+			}
+			for j := range p.Trackers {
+				t := &p.Trackers[j]
+				if !t.does(w) {
+					continue
+				}
+				m := measurement{ctx, p, t, w, dir, serverCPUs}
+				samples, err := m.run()
+				if err != nil {
+					return nil, err
+				}
+				for _, s := range samples {
+					s.Round = round
+					r.Samples = append(r.Samples, s)
+					fmt.Fprintln(progress, s.line())
+				}
+			}
+		}
+	}
+	return r, nil
+}
+
+func writeHashes(dir string, w *Workload) error {
+	var b bytes.Buffer
+	for _, h := range load.TorrentHashes(w.config.Torrents.NumberOfTorrents) {
+		fmt.Fprintln(&b, h)
+	}
+	return os.WriteFile(filepath.Join(dir, hashesFile), b.Bytes(), 0o644)
+}
+
+// measurement is one tracker under one workload, once.
+type measurement struct {
+	ctx  context.Context
+	plan *Plan
+	t    *Tracker
+	w    *Workload
+	dir  string
+	cpus []int
+}
+
+func (m *measurement) run() ([]Sample, error) {
+	s, err := m.t.start(m.ctx, m.dir, m.cpus)
+	if err != nil {
+		return nil, err
+	}
+	defer s.stop()
+	cfg := m.w.config
+	cfg.ServerAddress = s.address
+	empty, err := s.usage()
+	if err != nil {
+		return nil, err
+	}
+	if m.plan.Warmup > 0 && !m.w.Memory {
+		warm := cfg
+		warm.Duration = m.plan.Warmup
+		if _, err := load.Run(m.ctx, warm, load.Options{}); err != nil {
+			return nil, err
+		}
+	}
+	rates := m.w.Rates
+	if len(rates) == 0 {
+		rates = []float64{0}
+	}
+	var samples []Sample
+	for _, rate := range rates {
+		sample, err := m.measure(s, cfg, rate, empty)
+		if err != nil {
+			return nil, err
+		}
+		samples = append(samples, sample)
+	}
+	return samples, nil
+}
+
+// measure runs the load once: closed for rate 0, else open at that rate.
+func (m *measurement) measure(s *server, cfg load.Config, rate float64, empty usage) (Sample, error) {
+	cfg.Duration = m.plan.Seconds
+	if rate > 0 {
+		cfg.Rate.Mode, cfg.Rate.RequestsPerSecond = "open", rate
+	}
+	before, err := s.usage()
+	if err != nil {
+		return Sample{}, err
+	}
+	report, err := load.Run(m.ctx, cfg, load.Options{})
+	if err != nil {
+		return Sample{}, err
+	}
+	after, err := s.usage()
+	if err != nil {
+		return Sample{}, fmt.Errorf("tracker %s under %s: %w; it said:\n%s", m.t.Name, m.w.Name, err, &s.log)
+	}
+	if err := m.ctx.Err(); err != nil {
+		return Sample{}, err
+	}
+	answered := float64(report.Tally.Answered())
+	if answered == 0 {
+		return Sample{}, fmt.Errorf("tracker %s under %s answered nothing; it said:\n%s", m.t.Name, m.w.Name, &s.log)
+	}
+	all := report.Tally.All()
+	sample := Sample{
+		Tracker: m.t.Name, Workload: m.w.Name, Rate: rate,
+		CPUMicros: float64(after.cpu-before.cpu) / answered / 1e3,
+		PerSecond: answered / report.Elapsed.Seconds(),
+		P50Micros: float64(all.ValueAtQuantile(50)) / 1e3, P99Micros: float64(all.ValueAtQuantile(99)) / 1e3,
+		P999Micros: float64(all.ValueAtQuantile(99.9)) / 1e3,
+		Switches:   float64(after.switches-before.switches) / answered, PeakBytes: after.peak,
+		Faults: report.Tally.Faults.Total(), Saturated: report.Saturated,
+	}
+	if m.w.Memory {
+		sample.BytesPerPeer = (float64(after.resident) - float64(empty.resident)) / answered
+	}
+	return sample, nil
+}

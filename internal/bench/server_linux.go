@@ -1,0 +1,191 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// server is a tracker's processes while they are measured.
+type server struct {
+	address   string
+	processes []*exec.Cmd
+	log       bytes.Buffer
+}
+
+// readyWithin is how long a tracker may take until it accepts connections, and
+// stopWithin until it has ended after SIGTERM.
+const (
+	readyWithin = 20 * time.Second
+	stopWithin  = 10 * time.Second
+)
+
+// start starts a tracker's processes on the given processors and waits until the
+// last one accepts connections.
+func (t *Tracker) start(ctx context.Context, dir string, cpus []int) (*server, error) {
+	ports, err := freeAddresses(2)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{address: ports[0]}
+	host, port, _ := net.SplitHostPort(ports[0])
+	config := filepath.Join(dir, t.Name+".conf")
+	fill := strings.NewReplacer("{address}", ports[0], "{host}", host, "{port}", port, "{back}", ports[1],
+		"{backport}", ports[1][strings.LastIndexByte(ports[1], ':')+1:], "{config}", config, "{dir}", dir,
+		"{hashes}", filepath.Join(dir, hashesFile))
+	if err := os.WriteFile(config, []byte(fill.Replace(t.Config)), 0o600); err != nil {
+		return nil, err
+	}
+	for _, args := range t.Processes {
+		var filled []string
+		for _, a := range args {
+			filled = append(filled, fill.Replace(a))
+		}
+		cmd := exec.Command(filled[0], filled[1:]...)
+		cmd.Dir = dir
+		for _, e := range t.Env {
+			cmd.Env = append(cmd.Environ(), fill.Replace(e))
+		}
+		cmd.Stdout, cmd.Stderr = &s.log, &s.log
+		if err := startOn(cpus, cmd); err != nil {
+			s.stop()
+			return nil, fmt.Errorf("tracker %s: %w", t.Name, err)
+		}
+		s.processes = append(s.processes, cmd)
+	}
+	if err := s.waitReady(ctx); err != nil {
+		s.stop()
+		return nil, fmt.Errorf("tracker %s: %w; it said:\n%s", t.Name, err, &s.log)
+	}
+	return s, nil
+}
+
+// freeAddresses returns addresses on loopback that nobody listens on now.
+func freeAddresses(n int) ([]string, error) {
+	var out []string
+	for range n {
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		out = append(out, l.Addr().String())
+	}
+	return out, nil
+}
+
+func (s *server) waitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	for {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.address)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("it does not accept connections")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// stop ends the processes that start started, and waits for them.
+func (s *server) stop() {
+	for _, cmd := range s.processes {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+	}
+	for _, cmd := range s.processes {
+		kill := time.AfterFunc(stopWithin, func() { _ = cmd.Process.Kill() })
+		_ = cmd.Wait()
+		kill.Stop()
+	}
+}
+
+// startOn starts a process that may run on the given processors only: a child
+// inherits the affinity of the thread that forks it.
+func startOn(cpus []int, cmd *exec.Cmd) error {
+	started := make(chan error, 1)
+	go func() {
+		// The thread is not unlocked: it ends with the goroutine, and its affinity
+		// with it.
+		if err := pinThread(cpus); err != nil {
+			started <- err
+			return
+		}
+		started <- cmd.Start()
+	}()
+	return <-started
+}
+
+// usage is what processes have taken so far.
+type usage struct {
+	cpu      time.Duration
+	switches uint64 // context switches, voluntary or not
+	resident uint64 // bytes
+	peak     uint64 // bytes
+}
+
+func (s *server) usage() (usage, error) {
+	var u usage
+	for _, cmd := range s.processes {
+		if err := u.add(cmd.Process.Pid); err != nil {
+			return usage{}, err
+		}
+	}
+	return u, nil
+}
+
+// add adds what one process has taken.
+func (u *usage) add(pid int) error {
+	var ts unix.Timespec
+	// The clock of a process: its inverted number above three bits that say
+	// which kind of clock (see clock_getcpuclockid(3) and the kernel's
+	// posix-timers.h).
+	if err := unix.ClockGettime(int32(^uint32(pid)<<3|2), &ts); err != nil {
+		return fmt.Errorf("CPU clock of process %d: %w", pid, err)
+	}
+	u.cpu += time.Duration(ts.Nano())
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return err
+	}
+	u.resident += field(status, "VmRSS:") << 10
+	u.peak += field(status, "VmHWM:") << 10
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	if err != nil {
+		return err
+	}
+	for _, path := range threads {
+		// A thread may have ended in between.
+		if status, err := os.ReadFile(path); err == nil {
+			u.switches += field(status, "voluntary_ctxt_switches:") + field(status, "nonvoluntary_ctxt_switches:")
+		}
+	}
+	return nil
+}
+
+// field returns the number behind a name in a status file of /proc.
+func field(status []byte, name string) uint64 {
+	lines := bufio.NewScanner(bytes.NewReader(status))
+	for lines.Scan() {
+		words := strings.Fields(lines.Text())
+		if len(words) >= 2 && words[0] == name {
+			n, _ := strconv.ParseUint(words[1], 10, 64)
+			return n
+		}
+	}
+	return 0
+}
