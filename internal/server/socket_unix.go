@@ -19,6 +19,18 @@ import (
 // with it, so that whoever did not ask for IPv6 can do without.
 var ErrNoIPv6 = errors.New("this machine has no IPv6")
 
+// A ListenError says which listener could not be opened. New joins one for each.
+type ListenError struct {
+	Listener string // its Name, or its network and address
+	Err      error  // what failed, and what to do
+}
+
+// Error names the listener.
+func (e *ListenError) Error() string { return "listener " + e.Listener + ": " + e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *ListenError) Unwrap() error { return e.Err }
+
 // A socket listens for one Listener.
 type socket struct {
 	listener *Listener
@@ -60,7 +72,7 @@ func bind(l *Listener, backlog int, reusePort bool) (*socket, error) {
 		s, err = bindTCP(l, netip.MustParseAddrPort(l.Address), backlog, reusePort)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listener %s: %w", l, err)
+		return nil, &ListenError{Listener: l.String(), Err: err}
 	}
 	return s, nil
 }
