@@ -1,0 +1,221 @@
+package swarm
+
+import (
+	"encoding/binary"
+	"time"
+
+	"spate/internal/bittorrent"
+)
+
+// displaceTries is how many peers are looked at for one to displace.
+const displaceTries = 8
+
+// Announce applies an announce and fills r's counts and peers; it appends to
+// r.Peers[:0] and r.Peers6[:0]. A torrent that cannot be taken in gives
+// bittorrent.FailureFull and zeros; else the result is FailureNone. now is time
+// since the process started, and need not rise from call to call.
+func (s *Store) Announce(now time.Duration, a *bittorrent.Announce, r *bittorrent.AnnounceReply) bittorrent.Failure {
+	r.Complete, r.Incomplete, r.Downloaded, r.Peers, r.Peers6 = 0, 0, 0, r.Peers[:0], r.Peers6[:0]
+	tick := s.ticks(now)
+	six := a.Addr.Is6()
+	k := keyOf(a)
+	sh, h := s.shard(&a.InfoHash)
+	peerHash := sh.hash(&k, six)
+	roomy := s.arena.prepare()
+
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.setNow(tick)
+	rec, torrent := sh.findRecord(&a.InfoHash, h)
+	if a.Event == bittorrent.EventStopped {
+		sh.stop(rec, torrent, a, &k, h, peerHash, r)
+		return bittorrent.FailureNone
+	}
+	if torrent == nil {
+		if !roomy || !sh.roomForTorrent() {
+			sh.full++
+			return bittorrent.FailureFull
+		}
+		rec, torrent = sh.addRecord(&a.InfoHash, h)
+		torrent.downloaded = sh.recall(&a.InfoHash, h)
+	}
+	var own, other list
+	own.open(sh, rec, torrent, six)
+	at, stored := own.find(&k, peerHash)
+	if stored {
+		at = own.refresh(at, &k, peerHash, a)
+	} else {
+		at, stored = own.admit(&k, peerHash, a, roomy)
+	}
+	own.save()
+	if !stored && torrent.empty() {
+		sh.dropRecord(rec, torrent, h)
+		sh.full++
+		return bittorrent.FailureFull
+	}
+	other.open(sh, rec, torrent, !six)
+	r.Complete = own.complete() + other.complete()
+	r.Incomplete = own.incomplete() + other.incomplete()
+	r.Downloaded = torrent.downloaded
+	if a.NumWant > 0 {
+		if !stored {
+			at = noPeer
+		}
+		sample(&own, &other, at, a, r)
+	}
+	return bittorrent.FailureNone
+}
+
+// keyOf returns the announcing peer's key.
+func keyOf(a *bittorrent.Announce) peerKey {
+	if a.Addr.Is4() {
+		b := a.Addr.As4()
+		return peerKey{lo: uint64(binary.BigEndian.Uint32(b[:])), port: a.Port}
+	}
+	b := a.Addr.As16()
+	return peerKey{binary.BigEndian.Uint64(b[:]), binary.BigEndian.Uint64(b[8:]), a.Port}
+}
+
+// stop removes a peer, and its torrent where it was the last one.
+func (sh *shard) stop(rec uint32, torrent *record, a *bittorrent.Announce, k *peerKey, h, peerHash uint64, r *bittorrent.AnnounceReply) {
+	if torrent == nil {
+		if _, m := sh.findMemory(&a.InfoHash, h); m != nil {
+			r.Downloaded = m.downloaded
+		}
+		return
+	}
+	var own, other list
+	six := a.Addr.Is6()
+	own.open(sh, rec, torrent, six)
+	if at, found := own.find(k, peerHash); found {
+		own.remove(at)
+		own.save()
+	}
+	other.open(sh, rec, torrent, !six)
+	r.Complete = own.complete() + other.complete()
+	r.Incomplete = own.incomplete() + other.incomplete()
+	r.Downloaded = torrent.downloaded
+	if own.size+other.size == 0 {
+		sh.dropRecord(rec, torrent, h)
+	}
+}
+
+// dropRecord removes a torrent without peers and remembers its download count.
+func (sh *shard) dropRecord(rec uint32, torrent *record, h uint64) {
+	sh.remember(&torrent.hash, h, torrent.downloaded)
+	sh.removeRecord(rec)
+}
+
+// roomForTorrent reports whether one more torrent may come. Under pressure
+// remembered download counts go first.
+func (sh *shard) roomForTorrent() bool {
+	s := sh.store
+	if s.cfg.MaxTorrents > 0 && s.torrents.Load() >= int64(s.cfg.MaxTorrents) {
+		return false
+	}
+	if sh.n >= maxSlabRecords {
+		return false
+	}
+	if s.arena.used.Load() < s.softPages {
+		return true
+	}
+	sh.forgetSome(forgetPerAnnounce)
+	return s.arena.used.Load() < s.softPages
+}
+
+// newMark returns the mark of an announce made now.
+func (sh *shard) newMark(a *bittorrent.Announce) uint16 {
+	mark := uint16(sh.now & markTicks)
+	if a.Seeder {
+		mark |= markSeeder
+	} else if a.Event == bittorrent.EventPaused {
+		mark |= markPaused
+	}
+	return mark
+}
+
+// completed counts a completed download, once per peer record.
+func (l *list) completed(a *bittorrent.Announce, before uint16) uint16 {
+	if before&markCompleted != 0 {
+		return markCompleted
+	}
+	if a.Event != bittorrent.EventCompleted || !a.Seeder {
+		return 0
+	}
+	if l.r.downloaded < ^uint32(0) {
+		l.r.downloaded++
+	}
+	return markCompleted
+}
+
+// refresh applies an announce of a peer that is in the list. It returns the
+// peer's new position.
+func (l *list) refresh(at uint32, k *peerKey, h uint64, a *bittorrent.Announce) uint32 {
+	if l.sh.sweep.within(l) {
+		if gone := l.sweepFronts(at); gone {
+			at, _ = l.find(k, h)
+		}
+	}
+	return l.update(at, k, h, l.sh.newMark(a)|l.completed(a, l.mark(at)))
+}
+
+// admit takes in a new peer, in the place of another one where there are too
+// many of its source or where memory is at its limit. It reports false where
+// there is no place at all: such a peer is answered all the same.
+func (l *list) admit(k *peerKey, h uint64, a *bittorrent.Announce, roomy bool) (at uint32, ok bool) {
+	sh := l.sh
+	if sh.sweep.within(l) {
+		l.sweepFronts(noPeer)
+	}
+	mark := sh.newMark(a)
+	if perIP := sh.perIP; perIP > 0 && l.size >= uint32(perIP) && !k.private(l.six) {
+		if n, oldest := l.sources(k, h); n >= perIP {
+			sh.replaced++
+			mark |= l.completed(a, 0)
+			if l.partOf(oldest) == k.part(l.six, a.Seeder) {
+				l.replace(oldest, k, mark)
+				return oldest, true
+			}
+			l.remove(oldest)
+			return l.insert(k, h, mark), true
+		}
+	}
+	if l.size >= maxSlabRecords || !roomy || sh.arena.used.Load() >= sh.store.hardPages {
+		if l.size == 0 {
+			return 0, false
+		}
+		oldest := sh.random(l.size)
+		for range displaceTries {
+			if other := sh.random(l.size); sh.age(l.mark(other)) > sh.age(l.mark(oldest)) {
+				oldest = other
+			}
+		}
+		l.remove(oldest)
+		sh.displaced++
+	}
+	mark |= l.completed(a, 0)
+	return l.insert(k, h, mark), true
+}
+
+// Scrape fills e's counts for e.InfoHash, zeros where the store knows nothing.
+func (s *Store) Scrape(_ time.Duration, e *bittorrent.ScrapeEntry) {
+	sh, h := s.shard(&e.InfoHash)
+	*e = bittorrent.ScrapeEntry{InfoHash: e.InfoHash}
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	rec, r := sh.findRecord(&e.InfoHash, h)
+	if r == nil {
+		if _, m := sh.findMemory(&e.InfoHash, h); m != nil {
+			e.Downloaded = m.downloaded
+		}
+		return
+	}
+	e.Downloaded = r.downloaded
+	for _, six := range [2]bool{false, true} {
+		var l list
+		l.open(sh, rec, r, six)
+		e.Complete += l.complete()
+		e.Incomplete += l.incomplete()
+		e.Downloaders += l.downloaders()
+	}
+}

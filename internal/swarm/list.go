@@ -1,0 +1,261 @@
+package swarm
+
+import (
+	"encoding/binary"
+
+	"spate/internal/bittorrent"
+)
+
+// A peerKey is a peer's identity within a list.
+type peerKey struct {
+	hi, lo uint64 // the address, big-endian; an IPv4 one is in lo
+	port   uint16
+}
+
+// keyAt reads a key from its compact form.
+func keyAt(wire []byte, six bool) peerKey {
+	if six {
+		_ = wire[bittorrent.CompactLen6-1]
+		return peerKey{binary.BigEndian.Uint64(wire), binary.BigEndian.Uint64(wire[8:]), binary.BigEndian.Uint16(wire[16:])}
+	}
+	_ = wire[bittorrent.CompactLen4-1]
+	return peerKey{lo: uint64(binary.BigEndian.Uint32(wire)), port: binary.BigEndian.Uint16(wire[4:])}
+}
+
+// write writes the key's compact form.
+func (k *peerKey) write(wire []byte, six bool) {
+	if six {
+		_ = wire[bittorrent.CompactLen6-1]
+		binary.BigEndian.PutUint64(wire, k.hi)
+		binary.BigEndian.PutUint64(wire[8:], k.lo)
+		binary.BigEndian.PutUint16(wire[16:], k.port)
+		return
+	}
+	_ = wire[bittorrent.CompactLen4-1]
+	binary.BigEndian.PutUint32(wire, uint32(k.lo))
+	binary.BigEndian.PutUint16(wire[4:], k.port)
+}
+
+// private reports whether the address is private (RFC 1918, RFC 4193),
+// loopback or link-local.
+func (k *peerKey) private(six bool) bool {
+	if six {
+		return k.hi>>57 == 0xfc>>1 || k.hi>>54 == 0xfe80>>6 || (k.hi == 0 && k.lo == 1)
+	}
+	switch uint32(k.lo) >> 24 {
+	case 10, 127:
+		return true
+	case 169:
+		return k.lo>>16 == 169<<8|254
+	case 172:
+		return k.lo>>20 == 172<<4|1
+	case 192:
+		return k.lo>>16 == 192<<8|168
+	}
+	return false
+}
+
+// mute reports whether the peer is never handed out: nobody listens on these.
+func (k *peerKey) mute() bool { return k.port < 2 }
+
+// part returns the part in which a peer belongs.
+func (k *peerKey) part(six, seeder bool) int {
+	switch private := k.private(six); {
+	case k.mute():
+		return partMute
+	case seeder && private:
+		return partPrivateSeeders
+	case seeder:
+		return partSeeders
+	case private:
+		return partPrivateLeechers
+	}
+	return partLeechers
+}
+
+// A big is what a big list needs beside its pages.
+type big struct {
+	segments []uint32 // page numbers
+	index    directory
+	n        [counts]uint32
+}
+
+// A list is one family's peers of one torrent, opened for reading and changing.
+// It lives within one hold of the shard's lock. What it caches of places in
+// memory, view sets; after anything that may move blocks view is called again.
+type list struct {
+	sh  *shard
+	rec uint32
+	r   *record
+	six bool
+
+	form, class, indexForm, indexClass uint8
+
+	n     [counts]uint32
+	size  uint32 // peers of all parts
+	width uint32 // of a peer in compact form
+	big   *big   // of formBig
+
+	// Where formInline and formBlock have their peers: peer i is at
+	// wireAt+width*i, its mark at markAt+markStep*i.
+	buf                      []byte
+	wireAt, markAt, markStep int
+}
+
+// open opens one family's list of a record.
+func (l *list) open(sh *shard, rec uint32, r *record, six bool) {
+	*l = list{sh: sh, rec: rec, r: r, six: six, width: bittorrent.CompactLen4}
+	head := r.head
+	if six {
+		l.width = bittorrent.CompactLen6
+		head >>= headShift
+	}
+	if r.head&headFull == 0 {
+		l.form = formInline
+		if head&(1<<headShift-1) != 0 {
+			for i := range l.n {
+				l.n[i] = uint32(head>>(4*i)) & 15
+			}
+		}
+	} else {
+		l.form, l.class = uint8(head&3), uint8(head>>2&31)
+		l.indexForm, l.indexClass = uint8(head>>7&3), uint8(head>>9&31)
+		switch l.form {
+		case formBlock:
+			at := l.headAt() + 8
+			for i := range l.n {
+				l.n[i] = uint32(r.area[at+i])
+			}
+		case formBig:
+			l.big = &sh.bigs[l.handle()]
+			l.n = l.big.n
+		}
+	}
+	for _, n := range l.n[:parts] {
+		l.size += n
+	}
+	l.view()
+}
+
+// save writes back what open has read and the caller has changed.
+func (l *list) save() {
+	shift := 0
+	if l.six {
+		shift = headShift
+	}
+	var head uint64
+	switch l.form {
+	case formInline:
+		for i, n := range l.n {
+			head |= uint64(n) << (4 * i)
+		}
+	case formBlock:
+		at := l.headAt() + 8
+		for i, n := range l.n {
+			l.r.area[at+i] = uint8(n)
+		}
+	case formBig:
+		l.big.n = l.n
+	}
+	if l.form != formInline {
+		head = uint64(l.form) | uint64(l.class)<<2 | uint64(l.indexForm)<<7 | uint64(l.indexClass)<<9
+	}
+	l.r.head = l.r.head&^((1<<headShift-1)<<shift) | head<<shift
+}
+
+// view finds the peers again after blocks may have moved.
+func (l *list) view() {
+	switch l.form {
+	case formInline:
+		l.buf, l.wireAt, l.markAt, l.markStep = l.r.area[:], 0, inlineMark4, -markSize
+		if l.six {
+			l.wireAt, l.markAt = inlineWire6, inlineMark6
+		}
+	case formBlock:
+		l.buf = l.sh.arena.block(l.handle(), l.class)
+		l.wireAt, l.markStep = blockHeadSize, markSize
+		l.markAt = blockHeadSize + int(l.width*classes[l.class].peers[b2u(l.six)])
+	}
+}
+
+// headAt returns where the list's 16 bytes of a full record's area start.
+func (l *list) headAt() int { return int(b2u(l.six)) * listHeadSize }
+
+// handle returns the list's block or the number of its big.
+func (l *list) handle() uint32 { return binary.NativeEndian.Uint32(l.r.area[l.headAt():]) }
+
+// indexHandle returns the block of the list's index.
+func (l *list) indexHandle() uint32 { return binary.NativeEndian.Uint32(l.r.area[l.headAt()+4:]) }
+
+// setHandle writes a block's place into a full record.
+func (r *record) setHandle(six, index bool, handle uint32) {
+	at := int(b2u(six))*listHeadSize + 4*int(b2u(index))
+	binary.NativeEndian.PutUint32(r.area[at:], handle)
+}
+
+// segmentSize returns how many peers a page of a big list holds.
+func segmentSize(six bool) uint32 {
+	if six {
+		return segment6
+	}
+	return segment4
+}
+
+// wire returns the compact form of peer i, to be read or written.
+func (l *list) wire(i uint32) []byte {
+	if l.form == formBig {
+		size := segmentSize(l.six)
+		at := i % size * l.width
+		return l.sh.arena.page(l.big.segments[i/size])[at : at+l.width]
+	}
+	at := l.wireAt + int(i*l.width)
+	return l.buf[at : at+int(l.width)]
+}
+
+// markBytes returns the mark of peer i, to be read or written.
+func (l *list) markBytes(i uint32) []byte {
+	if l.form == formBig {
+		size := segmentSize(l.six)
+		at := size*l.width + i%size*markSize
+		return l.sh.arena.page(l.big.segments[i/size])[at : at+markSize]
+	}
+	at := l.markAt + int(i)*l.markStep
+	return l.buf[at : at+markSize]
+}
+
+func (l *list) mark(i uint32) uint16       { return binary.NativeEndian.Uint16(l.markBytes(i)) }
+func (l *list) setMark(i uint32, m uint16) { binary.NativeEndian.PutUint16(l.markBytes(i), m) }
+
+// start returns the position of the first peer of a part.
+func (l *list) start(part int) uint32 {
+	at := uint32(0)
+	for _, n := range l.n[:part] {
+		at += n
+	}
+	return at
+}
+
+// partOf returns the part in which position i lies.
+func (l *list) partOf(i uint32) int {
+	for part, n := range l.n[:parts] {
+		if i < n {
+			return part
+		}
+		i -= n
+	}
+	return parts
+}
+
+// complete, incomplete and downloaders are what a scrape says of the list.
+func (l *list) complete() uint32 {
+	return l.n[partSeeders] + l.n[partPrivateSeeders] + l.n[countMuteSeeders]
+}
+func (l *list) incomplete() uint32  { return l.size - l.complete() }
+func (l *list) downloaders() uint32 { return l.incomplete() - l.n[countPaused] }
+
+func b2u(b bool) uint32 {
+	if b {
+		return 1
+	}
+	return 0
+}
