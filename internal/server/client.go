@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/netip"
+	"slices"
 	"sync/atomic"
 
 	"spate/internal/http1"
@@ -13,6 +14,7 @@ type rules struct {
 	cfg     Config
 	header  []byte // Config.ClientHeader
 	trusted *http1.PrefixSet
+	limits  *limiter
 	// draining is set when the server stops: each connection closes after its
 	// next reply.
 	draining atomic.Bool
@@ -24,7 +26,17 @@ func newRules(cfg Config) (*rules, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &rules{cfg: cfg, header: []byte(cfg.ClientHeader), trusted: trusted}, nil
+	r := &rules{cfg: cfg, header: []byte(cfg.ClientHeader), trusted: trusted}
+	if r.limits, err = newLimiter(r.exempting(cfg.Limits)); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// exempting returns limits that trusted proxies are exempt from.
+func (r *rules) exempting(l Limits) Limits {
+	l.Exempt = slices.Concat(l.Exempt, r.cfg.TrustedProxies)
+	return l
 }
 
 // open starts a connection of a listener from a source; the zero Addr stands

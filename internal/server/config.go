@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -107,12 +108,20 @@ type Config struct {
 
 	KeepAlive       bool          // false closes every connection after its first reply
 	MaxRequests     int           // requests on one connection before it is closed; 0 is no limit
-	HeadTimeout     time.Duration // for a whole request head, from its first byte (the first one: from the accept); also for a TLS handshake
+	HeadTimeout     time.Duration // for a whole request head, from its first byte; the first one from the accept, TLS handshake included
 	WriteTimeout    time.Duration // for a peer to take what is being sent to it
 	IdleTimeout     time.Duration // for a kept connection without a request
 	ShutdownTimeout time.Duration // for Run to return after its context is done
 
-	Certificates []CertificateFiles // the first one serves clients whose server name none of them covers
+	// Certificates are served by server name; the first one also to clients
+	// whose name none of them covers.
+	Certificates []CertificateFiles
+	// GetCertificate, when not nil, is asked before Certificates; a nil
+	// certificate without an error leaves the choice to those. NextProtos are
+	// application protocols that only it serves: their connections end with
+	// the handshake (TLS-ALPN-01, RFC 8737).
+	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	NextProtos     []string
 
 	ClientHeader       string // name of the header that proxies set, in any letter case
 	ClientHeaderFormat http1.AddrFormat
@@ -128,9 +137,9 @@ type Config struct {
 	// RateLimited is the body, sent with status 200, for a request over its
 	// address's rate.
 	RateLimited []byte
-	// Allow says whether a request of a client is within its rate. It is asked
-	// once a request, concurrently by all workers. Nil allows everything.
-	Allow func(now time.Duration, client netip.Addr) bool
+	// Limits bound what one address may cost. TrustedProxies are exempt from
+	// them.
+	Limits Limits
 
 	// Clock returns the monotonic time that handlers are given, counted from
 	// any fixed moment. Nil counts from New.
@@ -213,7 +222,7 @@ func (c *Config) validateListener(l *Listener) (errs []error) {
 	default:
 		bad("unknown network %q", l.Network)
 	}
-	if l.TLS && len(c.Certificates) == 0 {
+	if l.TLS && len(c.Certificates) == 0 && c.GetCertificate == nil {
 		bad("TLS needs a certificate and its key")
 	}
 	if l.Proxy == ProxyHeader && c.ClientHeader == "" {

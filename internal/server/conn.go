@@ -26,6 +26,9 @@ type conn struct {
 	l    *Listener
 	tls  *tls.Conn // nil while the connection is plain
 	peer peer
+	// source is the address that the connection comes from, which limits go
+	// by.
+	source netip.Addr
 
 	// plain[:n] are decrypted bytes that are not yet used. It is nil when n
 	// is 0. Connections without TLS use wire.buffered.
@@ -43,6 +46,7 @@ func (c *conn) serve() {
 	}
 	c.release()
 	_ = c.Conn.Close()
+	c.d.s.rules.limits.release(c.source)
 	c.d.count.ended[end].Add(1)
 	c.d.freed()
 }
@@ -56,7 +60,7 @@ func (c *conn) run() ending {
 		return endError
 	}
 	var ok bool
-	if c.peer, ok = c.d.s.rules.open(c.l, source(c.Conn)); !ok {
+	if c.peer, ok = c.d.s.rules.open(c.l, c.source); !ok {
 		return endProxyHeader
 	}
 	if c.l.TLS {
@@ -248,11 +252,11 @@ func (c *conn) failed(err error) ending {
 	return endClient
 }
 
-// source returns the address of a connection's other end, or the zero Addr for
-// a unix socket.
+// source returns the address of a connection's other end, unmapped and without
+// its zone, or the zero Addr for a unix socket.
 func source(c net.Conn) netip.Addr {
 	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		return a.AddrPort().Addr()
+		return a.AddrPort().Addr().Unmap().WithZone("")
 	}
 	return netip.Addr{}
 }

@@ -47,6 +47,29 @@ var endingLabels = [endCount]string{
 	"idle", "proxy_header", "tls_handshake", "limit", "shutdown", "error",
 }
 
+// A handshake is how a TLS handshake ended. The set is closed.
+type handshake uint8
+
+const (
+	handshakeDone        handshake = iota
+	handshakeTimeout               // it did not end in time, or the server stopped
+	handshakeClosed                // the client closed or reset the connection
+	handshakeHTTP                  // plain HTTP
+	handshakeNotTLS                // any other bytes that are not TLS
+	handshakeVersion               // no common version
+	handshakeCipher                // no common cipher suite, curve or signature
+	handshakeProtocol              // no common protocol (ALPN)
+	handshakeDistrusted            // the client refused the certificate
+	handshakeClientAlert           // the client gave another reason
+	handshakeMalformed             // anything else that was wrong
+	handshakeCount
+)
+
+var handshakeLabels = [handshakeCount]string{
+	"done", "timeout", "closed", "plain_http", "not_tls", "version", "cipher", "protocol",
+	"certificate_refused", "client_alert", "malformed",
+}
+
 // counters are what one worker counts: an exchange and whoever drives it.
 // They are made once, registered with the server, and added up by
 // Server.Stats. Each worker has its own, so that no cache line is shared on
@@ -63,7 +86,10 @@ type counters struct {
 	// descriptors or memory, acceptErrors the other failures of accept.
 	acceptPauses atomic.Uint64
 	acceptErrors atomic.Uint64
-	_            [64]byte
+
+	handshakes [handshakeCount]atomic.Uint64
+	resumed    atomic.Uint64 // handshakes done by a session ticket
+	_          [64]byte
 }
 
 // A Count is one value of a closed set of labels.
@@ -83,20 +109,27 @@ type Stats struct {
 	Open                 uint64  // connections open now
 	AcceptPauses         uint64  // times that accepting paused for lack of descriptors or memory
 	AcceptErrors         uint64  // other failures of accept
+	Refused              []Count // connections and requests over a limit, by the limit
+	Handshakes           []Count // TLS handshakes by how they ended; "done" is the good one
+	Resumed              uint64  // good handshakes by a session ticket
 }
 
 // collect adds the counters of all workers up.
 func collect(all []*counters) Stats {
 	s := Stats{
-		Requests4: make([]Count, outcomeCount),
-		Requests6: make([]Count, outcomeCount),
-		Ended:     make([]Count, endCount),
+		Requests4:  make([]Count, outcomeCount),
+		Requests6:  make([]Count, outcomeCount),
+		Ended:      make([]Count, endCount),
+		Handshakes: make([]Count, handshakeCount),
 	}
 	for i, label := range outcomeLabels {
 		s.Requests4[i].Label, s.Requests6[i].Label = label, label
 	}
 	for i, label := range endingLabels {
 		s.Ended[i].Label = label
+	}
+	for i, label := range handshakeLabels {
+		s.Handshakes[i].Label = label
 	}
 	var ended uint64
 	for _, c := range all {
@@ -118,6 +151,10 @@ func collect(all []*counters) Stats {
 		s.Accepted6 += c.accepted[1].Load()
 		s.AcceptPauses += c.acceptPauses.Load()
 		s.AcceptErrors += c.acceptErrors.Load()
+		for i := range handshakeCount {
+			s.Handshakes[i].Value += c.handshakes[i].Load()
+		}
+		s.Resumed += c.resumed.Load()
 	}
 	s.Open = s.Accepted4 + s.Accepted6 - ended
 	return s

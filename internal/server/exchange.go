@@ -143,7 +143,7 @@ func (x *exchange) reply(now time.Duration, p *peer) (status int, body []byte, o
 	if !client.IsValid() {
 		return 200, cfg.NoClientAddress, outcomeNoClient, client
 	}
-	if cfg.Allow != nil && !cfg.Allow(now, client) {
+	if !x.rules.limits.request(now, client) {
 		return 200, cfg.RateLimited, outcomeRateLimited, client
 	}
 	body, known := x.handler.Handle(now, client, h.Path, h.Query, x.body[:0])

@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -40,6 +41,7 @@ type goroutineDriver struct {
 	// exchanges is the free list: as many requests are handled at a time as
 	// there are workers.
 	exchanges chan *exchange
+	tlsConfig *tls.Config
 
 	// room is signalled when a connection has ended, for an accept loop that
 	// waits for a descriptor.
@@ -59,6 +61,7 @@ func newGoroutineDriver(s *Server, sockets []*socket) (driver, error) {
 		exchanges: make(chan *exchange, s.rules.cfg.Workers),
 		room:      make(chan struct{}, 1),
 		conns:     make(map[*conn]struct{}),
+		tlsConfig: s.tlsConfig(),
 	}
 	for range s.rules.cfg.Workers {
 		d.exchanges <- s.newExchange()
@@ -213,16 +216,22 @@ func readable(l net.Listener) bool {
 // start gives a new connection its goroutine.
 func (d *goroutineDriver) start(nc net.Conn, of *Listener) {
 	addr := source(nc)
-	d.count.accepted[family(addr.Unmap())].Add(1)
+	d.count.accepted[family(addr)].Add(1)
+	if d.s.rules.limits.admit(d.s.rules.cfg.Clock(), addr) != refusalNone {
+		_ = nc.Close()
+		d.count.ended[endLimit].Add(1)
+		return
+	}
 	raw, err := nc.(interface {
 		SyscallConn() (syscall.RawConn, error)
 	}).SyscallConn()
 	if err != nil {
 		_ = nc.Close()
+		d.s.rules.limits.release(addr)
 		d.count.ended[endError].Add(1)
 		return
 	}
-	c := &conn{d: d, l: of}
+	c := &conn{d: d, l: of, source: addr}
 	c.wire = wire{Conn: nc, raw: raw, pool: d.pool, draining: &d.s.rules.draining, grace: d.grace}
 	c.onReadable = c.receive
 	d.mu.Lock()

@@ -159,9 +159,57 @@ func (s *Server) Addrs() []net.Addr {
 	return addrs
 }
 
+// Certificates describes what TLS listeners serve from files, in the order of
+// Config.Certificates.
+func (s *Server) Certificates() []Certificate {
+	if s.tls == nil {
+		return nil
+	}
+	return s.tls.list()
+}
+
+// Reload loads the certificates from their files again. All of them are
+// replaced, or, with an error that says what is wrong with which file, none.
+// Connections that exist are not affected.
+func (s *Server) Reload() error {
+	if s.tls == nil {
+		return nil
+	}
+	if err := s.tls.load(); err != nil {
+		return fmt.Errorf("the certificates served so far stay: %w", err)
+	}
+	s.tls.warn(time.Now())
+	return nil
+}
+
+// watchExpiry warns of certificates that expire soon, now and twice a day.
+func (s *Server) watchExpiry(ctx context.Context) {
+	s.tls.warn(time.Now())
+	tick := time.NewTicker(expiryCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			s.tls.warn(now)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// SetLimits replaces Config.Limits, or returns what is wrong with them.
+// Connections that exist stay.
+func (s *Server) SetLimits(l Limits) error {
+	return s.rules.limits.set(s.rules.exempting(l))
+}
+
 // Stats returns what was counted since New. It may be called at any time,
 // concurrently.
-func (s *Server) Stats() Stats { return collect(s.workers) }
+func (s *Server) Stats() Stats {
+	st := collect(s.workers)
+	st.Refused = s.rules.limits.refusals()
+	return st
+}
 
 // Close releases the sockets of a server that is not Run.
 func (s *Server) Close() {
@@ -192,7 +240,13 @@ func (s *Server) run(ctx context.Context) error {
 	defer drain()
 	stop := context.AfterFunc(ctx, drain)
 	defer stop()
+	if ctx.Err() != nil {
+		drain() // not in a while, in a goroutine of its own
+	}
 
+	if s.tls != nil {
+		go s.watchExpiry(running)
+	}
 	ended := make(chan error, len(s.drivers))
 	for _, d := range s.drivers {
 		go func() { ended <- d.run(running) }()

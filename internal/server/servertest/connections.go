@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +17,7 @@ func (c Carrier) connections(t *testing.T) {
 	t.Run("keep-alive off", c.keepAliveOff)
 	t.Run("requests per connection", c.maxRequests)
 	t.Run("rate", c.rate)
+	t.Run("connections of an address", c.addressConnections)
 	t.Run("pipelines larger than any buffer", c.longPipeline)
 	t.Run("reply larger than any buffer", c.largeReply)
 	t.Run("many at a time", c.many)
@@ -51,19 +51,33 @@ func (c Carrier) maxRequests(t *testing.T) {
 }
 
 func (c Carrier) rate(t *testing.T) {
-	var mu sync.Mutex
-	left := 1
 	cfg := c.config()
-	cfg.Allow = func(_ time.Duration, client netip.Addr) bool {
-		mu.Lock()
-		defer mu.Unlock()
-		left--
-		return client == netip.MustParseAddr("127.0.0.1") && left >= 0
-	}
+	cfg.Limits = server.Limits{RequestRate: 1, RequestBurst: 1}
+	cfg.Clock = func() time.Duration { return time.Hour }
 	s := c.start(t, cfg)
 	conn := s.dial()
 	s.send(conn, get("/announce")+get("/announce"))
 	s.expect(conn, reply(echo)+reply("too fast"))
+}
+
+func (c Carrier) addressConnections(t *testing.T) {
+	cfg := c.config()
+	cfg.Limits = server.Limits{AddressConnections: 2}
+	s := c.start(t, cfg)
+	first, second := s.dial(), s.dial()
+	for _, conn := range []net.Conn{first, second} {
+		s.send(conn, get("/announce"))
+		s.expect(conn, reply(echo))
+	}
+	s.expectGone(s.dialRaw(0))
+	_ = first.Close()
+	s.await("one connection left", func(st server.Stats) bool { return st.Open == 1 })
+	third := s.dial()
+	s.send(third, get("/announce"))
+	s.expect(third, reply(echo))
+	if st := s.Stats(); value(t, st.Ended, "limit") != 1 || value(t, st.Refused, "address_connections") != 1 {
+		t.Errorf("after one refusal: %+v", st)
+	}
 }
 
 func (c Carrier) longPipeline(t *testing.T) {

@@ -67,7 +67,8 @@ func (c Carrier) stopUnfinished(t *testing.T) {
 	cfg := c.config()
 	cfg.ShutdownTimeout = 5 * brief
 	s := c.start(t, cfg)
-	silent, partial, deaf := s.dialRaw(0), s.dial(), s.dial()
+	s.dialRaw(0) // silent; the kernel may keep it to itself until its first byte, and then nobody tells it
+	partial, deaf := s.dial(), s.dial()
 	s.send(partial, get("/announce")+"GET /announce")
 	s.expect(partial, reply(echo))
 	s.send(deaf, get("/big?50000000"))
@@ -78,7 +79,6 @@ func (c Carrier) stopUnfinished(t *testing.T) {
 	if took := time.Since(begin); took > Patience/2 {
 		t.Errorf("stopping took %v", took)
 	}
-	s.expectEnd(silent, "")
 	if open := s.Stats().Open; open != 0 {
 		t.Errorf("%d connections are open after the stop", open)
 	}
