@@ -59,7 +59,7 @@ func isPortSuffix(v []byte) bool {
 	if len(v) == 0 {
 		return true
 	}
-	n, ok := number(v[1:], 65535)
+	n, ok := digits(v[1:], 65535)
 	return v[0] == ':' && ok && n <= 65535
 }
 

@@ -54,21 +54,26 @@ type required struct {
 func ParseAnnounce(query []byte, r *bittorrent.AnnounceRequest) bittorrent.Failure {
 	*r = bittorrent.AnnounceRequest{NumWant: bittorrent.NumWantUnset, Compact: true}
 	req := required{port: portMissing}
+	var peerID [peerIDLen]byte
 	for len(query) > 0 {
+		switch query[0] {
+		case 'i':
+			if rest, ok := takeFixed(query, nameInfoHash, (*[20]byte)(&r.InfoHash)); ok {
+				req.hashes++
+				query = rest
+				continue
+			}
+		case 'p':
+			if rest, ok := takeFixed(query, namePeerID, &peerID); ok {
+				req.peerID = bittorrent.FailureNone
+				query = rest
+				continue
+			}
+		}
 		var param []byte
 		param, query = nextParam(query)
-		if len(param) < len(nameIP) {
-			continue
-		}
-		// The first letter rules out most of the skipped parameters with one
-		// jump; the names below it are compared as whole words.
-		switch param[0] {
-		case 'i':
-			parseI(param, r, &req)
-		case 'p':
-			parseP(param, &req)
-		case 'l', 'e', 'n', 'c':
-			parseState(param, r)
+		if len(param) > 0 {
+			parseParam(param, r, &req)
 		}
 	}
 	if f := req.failure(); f != bittorrent.FailureNone {
@@ -99,15 +104,50 @@ func (q *required) failure() bittorrent.Failure {
 	return bittorrent.FailureNone
 }
 
-// parseI reads the parameters that begin with i: info_hash and the claimed
-// addresses.
+// parseParam reads one parameter, which is not empty. Its first letter rules
+// out most of those that are skipped; the names behind it are compared as whole
+// words.
+func parseParam(param []byte, r *bittorrent.AnnounceRequest, q *required) {
+	switch param[0] {
+	case 'i':
+		parseI(param, r, q)
+	case 'p':
+		if v, ok := value(param, namePort); ok {
+			q.setPort(v)
+		} else if v, ok := value(param, namePeerID); ok {
+			q.peerID = parsePeerID(v)
+		}
+	case 'l':
+		if v, ok := value(param, nameLeft); ok {
+			n, ok := number(v, 0)
+			r.Seeder = ok && n == 0
+		}
+	case 'e':
+		if v, ok := value(param, nameEvent); ok {
+			r.Event = parseEvent(v)
+		}
+	case 'n':
+		if v, ok := value(param, nameNumWant); ok {
+			r.NumWant = bittorrent.NumWantUnset
+			if n, ok := number(v, MaxNumWant); ok {
+				r.NumWant = min(n, MaxNumWant)
+			}
+		}
+	case 'c':
+		if v, ok := value(param, nameCompact); ok {
+			var scratch [maxValue]byte
+			r.Compact = string(plain(v, &scratch)) != "0"
+		}
+	}
+}
+
+// parseI reads the parameters that begin with i: claimed addresses, and an
+// info_hash that takeFixed did not take.
 func parseI(param []byte, r *bittorrent.AnnounceRequest, q *required) {
 	if v, ok := value(param, nameInfoHash); ok {
 		q.hashes++
 		q.hash = parseInfoHash(v, &r.InfoHash)
-		return
-	}
-	if v, ok := value(param, nameIP); ok {
+	} else if v, ok := value(param, nameIP); ok {
 		r.IP = claimedAddr(v)
 	} else if v, ok := value(param, nameIPv4); ok {
 		r.IPv4 = onlyFamily(claimedAddr(v), true)
@@ -116,30 +156,25 @@ func parseI(param []byte, r *bittorrent.AnnounceRequest, q *required) {
 	}
 }
 
-// parseP reads peer_id and port.
-func parseP(param []byte, q *required) {
-	if v, ok := value(param, namePeerID); ok {
-		// The last one counts, so a good one also clears an earlier failure. A
-		// bad escape makes it garbage, which is not 20 bytes.
-		q.peerID = bittorrent.FailureNone
-		if n, ok := unescape(nil, v); !ok || n != 0 && n != peerIDLen {
-			q.peerID = bittorrent.FailurePeerIDLength
-		}
-	} else if v, ok := value(param, namePort); ok {
-		q.setPort(v)
-	}
-}
-
 // peerIDLen is the length in bytes of a peer id (BEP 3).
 const peerIDLen = 20
+
+// parsePeerID checks the value of a peer_id. A bad escape makes it garbage,
+// which is not 20 bytes. The last peer_id counts, so a good one also clears the
+// failure of one before it.
+func parsePeerID(v []byte) bittorrent.Failure {
+	if n, ok := unescape(nil, v); !ok || n != 0 && n != peerIDLen {
+		return bittorrent.FailurePeerIDLength
+	}
+	return bittorrent.FailureNone
+}
 
 // setPort takes one port parameter. The first failure stays.
 func (q *required) setPort(v []byte) {
 	if q.portF != bittorrent.FailureNone {
 		return
 	}
-	var scratch [maxValue]byte
-	n, ok := number(plain(v, &scratch), 65535)
+	n, ok := number(v, 65535)
 	switch {
 	case !ok || n > 65535:
 		q.portF = bittorrent.FailurePortInvalid
@@ -147,24 +182,6 @@ func (q *required) setPort(v []byte) {
 		q.portF = bittorrent.FailurePortDuplicate
 	}
 	q.port = n
-}
-
-// parseState reads left, event, numwant and compact.
-func parseState(param []byte, r *bittorrent.AnnounceRequest) {
-	var scratch [maxValue]byte
-	if v, ok := value(param, nameLeft); ok {
-		n, ok := number(plain(v, &scratch), 0)
-		r.Seeder = ok && n == 0
-	} else if v, ok := value(param, nameEvent); ok {
-		r.Event = parseEvent(plain(v, &scratch))
-	} else if v, ok := value(param, nameNumWant); ok {
-		r.NumWant = bittorrent.NumWantUnset
-		if n, ok := number(plain(v, &scratch), MaxNumWant); ok {
-			r.NumWant = min(n, MaxNumWant)
-		}
-	} else if v, ok := value(param, nameCompact); ok {
-		r.Compact = string(plain(v, &scratch)) != "0"
-	}
 }
 
 // value returns what follows name in param, and whether param has that name.
@@ -176,13 +193,19 @@ func value(param []byte, name string) ([]byte, bool) {
 	return param[len(name):], true
 }
 
-// number reads v as decimal digits. A number above limit comes back as some
-// number above limit, so that one of any length is told apart from garbage.
-// It is not ok where v is empty or has anything but digits.
+// number reads v, which may have escapes, as decimal digits. A number above
+// limit comes back as some number above limit, so that one of any length is told
+// apart from garbage. It is not ok where v is empty or has anything but digits.
 func number(v []byte, limit int) (n int, ok bool) {
-	if len(v) == 0 {
-		return 0, false
+	if n, ok = digits(v, limit); ok {
+		return n, true
 	}
+	var scratch [maxValue]byte
+	return digits(plain(v, &scratch), limit)
+}
+
+// digits is number without escapes.
+func digits(v []byte, limit int) (n int, ok bool) {
 	for _, c := range v {
 		d := int(c) - '0'
 		if d < 0 || d > 9 {
@@ -192,12 +215,14 @@ func number(v []byte, limit int) (n int, ok bool) {
 			n = n*10 + d
 		}
 	}
-	return n, true
+	return n, len(v) > 0
 }
 
 // parseEvent reads an event in any letter case. An empty or unknown one is
 // EventNone.
 func parseEvent(v []byte) bittorrent.Event {
+	var scratch [maxValue]byte
+	v = plain(v, &scratch)
 	for e := bittorrent.EventStarted; e <= bittorrent.EventPaused; e++ {
 		if equalFold(v, e.String()) {
 			return e

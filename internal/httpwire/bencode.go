@@ -88,8 +88,8 @@ func (d *decoder) end() {
 	}
 }
 
-// digits reads decimal digits in their shortest form.
-func (d *decoder) digits() []byte {
+// decimal reads decimal digits in their shortest form.
+func (d *decoder) decimal() []byte {
 	start := d.pos
 	for d.pos < len(d.src) && d.src[d.pos]-'0' <= 9 {
 		d.pos++
@@ -105,7 +105,7 @@ func (d *decoder) digits() []byte {
 // str reads a byte string, as a part of the source. It is not nil unless
 // that failed.
 func (d *decoder) str() []byte {
-	n, ok := number(d.digits(), math.MaxInt32)
+	n, ok := digits(d.decimal(), math.MaxInt32)
 	if d.err != nil {
 		return nil
 	}
@@ -126,7 +126,7 @@ func (d *decoder) count(limit int) uint32 {
 		return 0
 	}
 	d.pos++
-	n, ok := number(d.digits(), limit)
+	n, ok := digits(d.decimal(), limit)
 	if d.err != nil {
 		return 0
 	}
@@ -170,7 +170,7 @@ func (d *decoder) skipInt() {
 	if negative {
 		d.pos++
 	}
-	s := d.digits()
+	s := d.decimal()
 	if d.err != nil {
 		return
 	}

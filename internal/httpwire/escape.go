@@ -1,7 +1,8 @@
 package httpwire
 
 import (
-	"bytes"
+	"encoding/binary"
+	"math/bits"
 
 	"spate/internal/bittorrent"
 )
@@ -26,6 +27,15 @@ var unhex = func() (t [256]byte) {
 	return t
 }()
 
+// literal holds for each byte what it stands for outside an escape.
+var literal = func() (t [256]byte) {
+	for i := range t {
+		t[i] = byte(i)
+	}
+	t['+'] = ' '
+	return t
+}()
+
 // maxValue is the longest value in bytes, after unescaping, that any parameter
 // but info_hash and peer_id makes use of: `[` address `%` zone `]:` port fits.
 const maxValue = 64
@@ -34,13 +44,71 @@ const maxValue = 64
 // others: 64 hex digits.
 const maxHashValue = 65
 
+// Masks for looking at 8 bytes at once in one word.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
 // nextParam splits query after its first parameter. Parameters are separated
-// by & only.
+// by & only. They are so short that eight bytes at a time, here, take half the
+// time of bytes.IndexByte, which is a call.
 func nextParam(query []byte) (param, rest []byte) {
-	if i := bytes.IndexByte(query, '&'); i >= 0 {
-		return query[:i], query[i+1:]
+	i := 0
+	for ; len(query)-i >= 8; i += 8 {
+		x := binary.LittleEndian.Uint64(query[i:]) ^ ones*'&'
+		// The lowest bit that is set here belongs to the first byte of x that
+		// is zero; bits above it may be wrong.
+		if zero := (x - ones) &^ x & highs; zero != 0 {
+			i += bits.TrailingZeros64(zero) / 8
+			return query[:i], query[i+1:]
+		}
+	}
+	for ; i < len(query); i++ {
+		if query[i] == '&' {
+			return query[:i], query[i+1:]
+		}
 	}
 	return query, nil
+}
+
+// takeFixed takes the parameter name, with its 20 bytes decoded to dst, from the
+// front of query, and returns what follows it. It is not ok, and dst is garbage,
+// where query begins otherwise or the value is not 20 bytes in good escapes:
+// nextParam and unescape then find out what it is. Both info_hash and peer_id
+// nearly always come this way, which decodes and looks for the & in one walk.
+func takeFixed(query []byte, name string, dst *[20]byte) (rest []byte, ok bool) {
+	if len(query) < len(name) || string(query[:len(name)]) != name {
+		return nil, false
+	}
+	i := len(name)
+	for n := range dst {
+		if i >= len(query) {
+			return nil, false
+		}
+		c := query[i]
+		if c == '%' {
+			if i+2 >= len(query) {
+				return nil, false
+			}
+			hi, lo := unhex[query[i+1]], unhex[query[i+2]]
+			if hi|lo >= notHex {
+				return nil, false
+			}
+			dst[n] = hi<<4 | lo
+			i += 3
+			continue
+		}
+		if c == '&' {
+			return nil, false
+		}
+		dst[n] = literal[c]
+		i++
+	}
+	if i == len(query) {
+		return nil, true
+	}
+	return query[i+1:], query[i] == '&'
 }
 
 // unescape decodes v to dst: %xx in either case, + as a space, every other byte
@@ -60,8 +128,8 @@ func unescape(dst, v []byte) (n int, ok bool) {
 			}
 			c = hi<<4 | lo
 			i += 2
-		case '+':
-			c = ' '
+		default:
+			c = literal[c]
 		}
 		if n < len(dst) {
 			dst[n] = c
@@ -87,7 +155,7 @@ func plain(v []byte, scratch *[maxValue]byte) []byte {
 	return v
 }
 
-// parseInfoHash decodes the value of an info_hash to h.
+// parseInfoHash decodes v, the value of an info_hash, to h.
 func parseInfoHash(v []byte, h *bittorrent.InfoHash) bittorrent.Failure {
 	n, ok := unescape(h[:], v)
 	switch {

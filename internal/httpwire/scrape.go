@@ -7,21 +7,26 @@ import (
 	"spate/internal/bittorrent"
 )
 
-// ParseScrape parses the query of a scrape to r: its first max different info
-// hashes, in ascending order. What follows them is not looked at. max is at
+// ParseScrape parses the query of a scrape to r: its first limit different info
+// hashes, in ascending order. What follows them is not looked at. limit is at
 // least 1. The failure is that of the first bad info_hash, or
 // FailureScrapeEmpty where there is none at all; r then has no hashes. It keeps
 // nothing of query.
-func ParseScrape(query []byte, max int, r *bittorrent.ScrapeRequest) bittorrent.Failure {
+func ParseScrape(query []byte, limit int, r *bittorrent.ScrapeRequest) bittorrent.Failure {
 	r.InfoHashes = r.InfoHashes[:0]
-	for len(query) > 0 && len(r.InfoHashes) < max {
+	for len(query) > 0 && len(r.InfoHashes) < limit {
+		var h bittorrent.InfoHash
+		if rest, ok := takeFixed(query, nameInfoHash, (*[20]byte)(&h)); ok {
+			r.InfoHashes = insertSorted(r.InfoHashes, &h)
+			query = rest
+			continue
+		}
 		var param []byte
 		param, query = nextParam(query)
 		v, ok := value(param, nameInfoHash)
 		if !ok {
 			continue
 		}
-		var h bittorrent.InfoHash
 		if f := parseInfoHash(v, &h); f != bittorrent.FailureNone {
 			r.InfoHashes = r.InfoHashes[:0]
 			return f
