@@ -107,51 +107,9 @@ func dottedQuad(b []byte) (ip [4]byte, ok bool) {
 // parseIPv6 parses an IPv6 address (RFC 4291, 2.2), drops its zone and unmaps
 // it.
 func parseIPv6(b []byte) (netip.Addr, bool) {
-	if zone := bytes.IndexByte(b, '%'); zone >= 0 {
-		if zone == len(b)-1 {
-			return netip.Addr{}, false
-		}
-		b = b[:zone]
-	}
 	var ip [16]byte
-	n, gap := 0, -1 // bytes written, and where of them :: stood
-	if len(b) >= 2 && b[0] == ':' && b[1] == ':' {
-		gap = 0
-		b = b[2:]
-	}
-	for first := gap < 0; first || len(b) > 0; first = false {
-		if n == len(ip) {
-			return netip.Addr{}, false
-		}
-		value, digits := hexGroup(b)
-		if digits == 0 || digits > 4 {
-			return netip.Addr{}, false
-		}
-		if digits < len(b) && b[digits] == '.' {
-			tail, ok := dottedQuad(b)
-			if !ok || n > 12 {
-				return netip.Addr{}, false
-			}
-			n += copy(ip[n:], tail[:])
-			break
-		}
-		ip[n], ip[n+1] = byte(value>>8), byte(value)
-		n += 2
-		if b = b[digits:]; len(b) == 0 {
-			break
-		}
-		if b[0] != ':' || len(b) == 1 {
-			return netip.Addr{}, false
-		}
-		if b = b[1:]; b[0] == ':' {
-			if gap >= 0 {
-				return netip.Addr{}, false
-			}
-			gap = n
-			b = b[1:]
-		}
-	}
-	if (gap < 0) != (n == len(ip)) {
+	n, gap, ok := ipv6Groups(b, &ip)
+	if !ok || (gap < 0) != (n == len(ip)) {
 		return netip.Addr{}, false
 	}
 	if gap >= 0 {
@@ -162,20 +120,72 @@ func parseIPv6(b []byte) (netip.Addr, bool) {
 	return netip.AddrFrom16(ip).Unmap(), true
 }
 
-// hexGroup reads the hexadecimal digits at the start of b, up to five of them.
-func hexGroup(b []byte) (value, digits int) {
-	for digits < len(b) && digits < 5 {
-		c := b[digits]
-		switch {
-		case c >= '0' && c <= '9':
-			c -= '0'
-		case c|0x20 >= 'a' && c|0x20 <= 'f':
-			c = c | 0x20 - 'a' + 10
-		default:
-			return value, digits
-		}
-		value = value<<4 | int(c)
-		digits++
+// ipv6Groups reads the groups of an IPv6 address into the first n bytes of ip,
+// and where of them :: stood, or -1.
+func ipv6Groups(b []byte, ip *[16]byte) (n, gap int, ok bool) {
+	gap = -1
+	i := 0
+	if len(b) >= 2 && b[0] == ':' && b[1] == ':' {
+		gap, i = 0, 2
 	}
-	return value, digits
+	start, value := i, 0 // of the group that is being read
+	for ; i < len(b); i++ {
+		c := b[i]
+		if d := hexDigit[c]; d != 0 {
+			value = value<<4 | int(d-1)
+			continue
+		}
+		switch {
+		case c == '.':
+			tail, isZoned := cutZone(b[start:])
+			quad, isQuad := dottedQuad(tail)
+			if !isZoned || !isQuad || n > 12 {
+				return n, gap, false
+			}
+			n += copy(ip[n:], quad[:])
+			return n, gap, true
+		case c == '%':
+			if i+1 == len(b) {
+				return n, gap, false
+			}
+			b = b[:i]
+		case c != ':' || i == start && (gap >= 0 || n == 0):
+			return n, gap, false
+		case i == start:
+			gap = n
+			start = i + 1
+		default:
+			if i-start > 4 || n == len(ip) {
+				return n, gap, false
+			}
+			ip[n], ip[n+1] = byte(value>>8), byte(value)
+			n += 2
+			start, value = i+1, 0
+		}
+	}
+	if start == len(b) { // nothing after the last colon, which is then that of ::
+		return n, gap, gap == n
+	}
+	if len(b)-start > 4 || n == len(ip) {
+		return n, gap, false
+	}
+	ip[n], ip[n+1] = byte(value>>8), byte(value)
+	return n + 2, gap, true
+}
+
+// cutZone cuts a zone, and says whether it was a valid one or none.
+func cutZone(b []byte) (addr []byte, ok bool) {
+	zone := bytes.IndexByte(b, '%')
+	if zone < 0 {
+		return b, true
+	}
+	return b[:zone], zone < len(b)-1
+}
+
+// hexDigit is one more than the value of a hexadecimal digit, and 0 for every
+// other byte.
+var hexDigit = [256]uint8{
+	'0': 1, '1': 2, '2': 3, '3': 4, '4': 5, '5': 6, '6': 7, '7': 8, '8': 9, '9': 10,
+	'a': 11, 'b': 12, 'c': 13, 'd': 14, 'e': 15, 'f': 16,
+	'A': 11, 'B': 12, 'C': 13, 'D': 14, 'E': 15, 'F': 16,
 }

@@ -163,29 +163,30 @@ func (k kind) holds(c byte) bool {
 		return true
 	case c == '.':
 		return k != kindPort
-	case c == ':', c|0x20 >= 'a' && c|0x20 <= 'f':
+	case c == ':', hexDigit[c] != 0:
 		return k == kindIPv6
 	}
 	return false
 }
 
-// word takes a word of at most longest bytes, and the byte end after it.
+// word takes a word of at most longest bytes, and the byte end after it. It
+// judges the bytes of a word only while its end is missing: whoever parses the
+// whole word judges them as well.
 func (l *v1Line) word(k kind, longest int, end byte) []byte {
 	if l.err != nil {
 		return nil
 	}
-	for i, c := range l.rest {
-		if c == end {
-			word := l.rest[:i]
-			l.rest = l.rest[i+1:]
-			return word
-		}
-		if i == longest || !k.holds(c) {
-			l.err = ErrProxyHeader
-			return nil
-		}
+	window := l.rest[:min(len(l.rest), longest+1)]
+	if i := bytes.IndexByte(window, end); i >= 0 {
+		l.rest = l.rest[i+1:]
+		return window[:i]
 	}
 	l.err = ErrIncomplete
+	for i, c := range window {
+		if i == longest || !k.holds(c) {
+			l.err = ErrProxyHeader
+		}
+	}
 	return nil
 }
 
@@ -197,6 +198,7 @@ func (l *v1Line) addr(v6 bool) (addr netip.Addr) {
 		if addr, ok = parseIPv6(word); !ok {
 			addr, ok = parseIPv4(word)
 		}
+		ok = ok && bytes.IndexByte(word, '%') < 0 // no zones here
 	} else {
 		addr, ok = parseIPv4(l.word(kindIPv4, len("255.255.255.255"), ' '))
 	}
@@ -210,10 +212,12 @@ func (l *v1Line) addr(v6 bool) (addr netip.Addr) {
 func (l *v1Line) port(end byte) uint16 {
 	word := l.word(kindPort, len("65535"), end)
 	port := 0
+	digits := true
 	for _, c := range word {
+		digits = digits && kindPort.holds(c)
 		port = port*10 + int(c-'0')
 	}
-	if l.err == nil && (len(word) == 0 || len(word) > 1 && word[0] == '0' || port > 0xffff) {
+	if l.err == nil && (!digits || len(word) == 0 || len(word) > 1 && word[0] == '0' || port > 0xffff) {
 		l.err = ErrProxyHeader
 	}
 	return uint16(port)
