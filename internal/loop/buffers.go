@@ -1,26 +1,43 @@
 package loop
 
-import "math/bits"
+import (
+	"math/bits"
+	"sync/atomic"
+)
 
 const (
 	// smallestBuffer holds the head of an ordinary announce.
 	smallestBuffer = 1 << 10
-	bufferClasses  = 12 // the largest buffer is 2 MiB
+	bufferClasses  = 8 // up to 128 KiB; larger ones are made to measure
 	// keptBuffers bounds what Buffers keeps for later, in bytes for each
 	// class. Anything above goes back to the garbage collector, so that a bad
 	// day's memory does not stay.
 	keptBuffers = 128 << 10
 )
 
-// Buffers lends byte slices up to a bound on their total. The zero Buffers
-// lends nothing: set Limit.
-type Buffers struct {
-	Limit int // bytes that may be lent at a time
-	lent  int
-	free  [bufferClasses][][]byte
+// A Budget is how many bytes all Buffers that share it may lend at a time. It
+// is safe for concurrent use.
+type Budget struct {
+	limit int64
+	lent  atomic.Int64
 }
 
-// class returns which class has room for n bytes.
+// NewBudget returns a budget of limit bytes.
+func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
+
+// Lent returns how many bytes are lent.
+func (b *Budget) Lent() int64 { return b.lent.Load() }
+
+// Buffers lends byte slices within a budget.
+type Buffers struct {
+	budget *Budget
+	free   [bufferClasses][][]byte
+}
+
+// NewBuffers returns Buffers that lend within a budget, which others may share.
+func NewBuffers(b *Budget) *Buffers { return &Buffers{budget: b} }
+
+// class returns which class has room for n bytes; it may be none that exists.
 func class(n int) int {
 	if n <= smallestBuffer {
 		return 0
@@ -28,39 +45,49 @@ func class(n int) int {
 	return bits.Len(uint(n-1)) - bits.Len(uint(smallestBuffer-1))
 }
 
-// Get returns an empty slice with room for n bytes, or nil when that would
-// exceed Limit or n is beyond any class. Its owner calls Put once.
+// Get returns an empty slice with room for n bytes, or nil when the budget is
+// used up. Its owner calls Put once.
 func (b *Buffers) Get(n int) []byte {
-	c := class(n)
-	if c >= bufferClasses {
+	c, size := class(n), n
+	if c < bufferClasses {
+		size = smallestBuffer << c
+	}
+	if !b.take(size) {
 		return nil
 	}
-	size := smallestBuffer << c
-	if b.lent+size > b.Limit {
-		return nil
+	if c >= bufferClasses || len(b.free[c]) == 0 {
+		return make([]byte, 0, size)
 	}
-	b.lent += size
-	if k := len(b.free[c]); k > 0 {
-		buf := b.free[c][k-1]
-		b.free[c][k-1] = nil
-		b.free[c] = b.free[c][:k-1]
-		return buf
-	}
-	return make([]byte, 0, size)
+	k := len(b.free[c]) - 1
+	buf := b.free[c][k]
+	b.free[c][k] = nil
+	b.free[c] = b.free[c][:k]
+	return buf
 }
 
-// Put takes back a slice that Get returned, or nil.
+// Adopt counts a slice of the caller's as lent. It is false when the budget is
+// used up; otherwise the slice's owner calls Put once.
+func (b *Buffers) Adopt(buf []byte) bool { return b.take(cap(buf)) }
+
+// take lends as long as the budget is not used up. A single slice may exceed
+// it, however large it is.
+func (b *Buffers) take(n int) bool {
+	if b.budget.lent.Add(int64(n)) > int64(n)+b.budget.limit {
+		b.budget.lent.Add(int64(-n))
+		return false
+	}
+	return true
+}
+
+// Put takes back a slice that Get returned or Adopt was given, or nil.
 func (b *Buffers) Put(buf []byte) {
 	if buf == nil {
 		return
 	}
-	c := class(cap(buf))
-	size := smallestBuffer << c
-	b.lent -= size
-	if (len(b.free[c])+1)*size <= keptBuffers {
+	size := cap(buf)
+	b.budget.lent.Add(int64(-size))
+	c := class(size)
+	if c < bufferClasses && size == smallestBuffer<<c && (len(b.free[c])+1)*size <= keptBuffers {
 		b.free[c] = append(b.free[c], buf[:0])
 	}
 }
-
-// Lent returns how many bytes are lent.
-func (b *Buffers) Lent() int { return b.lent }

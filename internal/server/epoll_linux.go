@@ -1,10 +1,264 @@
 package server
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"spate/internal/loop"
+)
 
 // haveLoops says whether plain TCP connections are carried by epoll loops.
-const haveLoops = false
+const haveLoops = true
 
-func newLoopDriver(*Server, []*socket) (driver, error) {
-	return nil, errors.New("epoll loops are not built in")
+const (
+	// drainAccept is for how long a stopping server still accepts connections
+	// whose first packet had come before: their handshake is under way.
+	drainAccept = 100 * time.Millisecond
+	// heldLimit is how many bytes of partial heads and unsent replies all
+	// loops hold together. Beyond it, connections that need more are closed.
+	heldLimit = 256 << 20
+)
+
+// A phase is how far an epoll driver has come in its life.
+type phase uint32
+
+const (
+	phaseServing   phase = iota
+	phaseDraining        // no new connections but those already under way; idle ones are closed
+	phaseDeaf            // the listening sockets are closed
+	phaseHurried         // partial heads are given up
+	phaseAbandoned       // everything is closed
+)
+
+// An epollDriver carries plain connections by event loops, one for each
+// worker. Nothing on the way of a request is shared between loops.
+type epollDriver struct {
+	s       *Server
+	sockets []*socket // the first loop's; closed with it
+	loops   []*epollLoop
+	phase   atomic.Uint32
+	budget  *loop.Budget // of what connections hold
+}
+
+// newLoopDriver makes the loops and binds the sockets of all but the first,
+// which takes those given.
+func newLoopDriver(s *Server, sockets []*socket) (driver, error) {
+	d := &epollDriver{s: s, sockets: sockets, budget: loop.NewBudget(heldLimit)}
+	for i := range s.rules.cfg.Workers {
+		l, err := newEpollLoop(d, i)
+		if err != nil {
+			d.close()
+			return nil, err
+		}
+		d.loops = append(d.loops, l)
+		if err := l.listen(sockets); err != nil {
+			d.close()
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// close may be called when no loop runs.
+func (d *epollDriver) close() {
+	for _, l := range d.loops {
+		l.endRun()
+		l.poller.Close()
+	}
+	for _, s := range d.sockets {
+		s.close()
+	}
+}
+
+// run starts the loops and takes them through the phases of a stop.
+func (d *epollDriver) run(ctx context.Context) error {
+	ended := make(chan error, len(d.loops))
+	for _, l := range d.loops {
+		go func() { ended <- l.runLocked() }()
+	}
+	running := len(d.loops)
+	var errs []error
+	stopped := ctx.Done()
+	timeout := d.s.rules.cfg.ShutdownTimeout
+	var next <-chan time.Time // when the next phase begins
+	for start := time.Now(); running > 0; {
+		select {
+		case err := <-ended:
+			running--
+			if err != nil {
+				errs = append(errs, err)
+				d.s.log.Error("an event loop failed: the server stops", "err", err)
+			}
+			if err == nil || stopped == nil {
+				continue
+			}
+		case <-stopped:
+		case <-next:
+		}
+		if stopped != nil {
+			stopped, start = nil, time.Now()
+		}
+		next = nil
+		if now := d.enterNext(); now < phaseAbandoned {
+			next = time.After(time.Until(start.Add(phaseEnd(now, timeout))))
+		}
+	}
+	d.close()
+	return errors.Join(errs...)
+}
+
+// enterNext tells all loops to enter the next phase, and returns it.
+func (d *epollDriver) enterNext() phase {
+	now := min(phase(d.phase.Load())+1, phaseAbandoned)
+	d.phase.Store(uint32(now))
+	for _, l := range d.loops {
+		l.poller.Wake()
+	}
+	return now
+}
+
+// phaseEnd is how long after the stop a phase ends.
+func phaseEnd(p phase, timeout time.Duration) time.Duration {
+	switch p {
+	case phaseDraining:
+		return min(drainAccept, timeout/4)
+	case phaseDeaf:
+		return timeout * drainShare / 10
+	default:
+		return timeout * 9 / 10
+	}
+}
+
+// runLocked runs the loop on a thread of its own and turns a panic into an
+// error: one loop that died in silence would leave a part of all connections
+// unanswered.
+func (l *epollLoop) runLocked() (err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("loop %d: panic: %v\n%s", l.index, v, debug.Stack())
+		}
+		l.endRun()
+	}()
+	if err := l.run(); err != nil {
+		return fmt.Errorf("loop %d: %w", l.index, err)
+	}
+	return nil
+}
+
+// run serves until the phase says to stop.
+func (l *epollLoop) run() error {
+	for {
+		events, err := l.wait()
+		if err != nil {
+			return err
+		}
+		if p := phase(l.d.phase.Load()); p != l.phase {
+			if err := l.enter(p); err != nil {
+				return err
+			}
+		}
+		l.takeIn()
+		for _, e := range events {
+			if err := l.handle(e); err != nil {
+				return err
+			}
+		}
+		for id, ok := l.wheel.Expire(l.now); ok; id, ok = l.wheel.Expire(l.now) {
+			l.expire(id)
+		}
+		if l.pausedUntil != 0 && l.now >= l.pausedUntil {
+			if err := l.resume(); err != nil {
+				return err
+			}
+		}
+		l.balance()
+		if l.phase != phaseServing && l.drained(len(events) == 0) {
+			return nil
+		}
+	}
+}
+
+// maxWait bounds a wait, so that the heartbeat is never older than that on a
+// healthy loop.
+const maxWait = time.Second
+
+// wait returns what has happened, and sets now.
+func (l *epollLoop) wait() ([]loop.Event, error) {
+	clock := l.d.s.rules.cfg.Clock
+	if l.phase == phaseDraining && !l.swept {
+		// Everything that is ready is answered before idle connections are
+		// closed: this must not wait.
+		events, err := l.poller.Poll()
+		l.beat(clock())
+		return events, err
+	}
+	before := clock()
+	d := maxWait
+	if w := l.wheel.Wait(before); w >= 0 {
+		d = min(d, w)
+	}
+	if l.pausedUntil != 0 {
+		d = min(d, max(0, l.pausedUntil-before))
+	}
+	events, err := l.poller.Wait(d)
+	now := clock()
+	l.slept += now - before
+	l.beat(now)
+	return events, err
+}
+
+// beat sets the loop's time.
+func (l *epollLoop) beat(now time.Duration) {
+	l.now = now
+	l.heartbeat.Store(int64(now))
+}
+
+// handle does what one event asks for.
+func (l *epollLoop) handle(e loop.Event) error {
+	if e.Token&listenerToken != 0 {
+		if i := int(e.Token &^ listenerToken); i < len(l.listeners) {
+			return l.accept(&l.listeners[i])
+		}
+		return nil // closed since
+	}
+	id, generation := uint32(e.Token), uint32(e.Token>>32)
+	r := l.records.At(id)
+	if r.generation != generation || r.state == stateFree {
+		return nil // ended earlier in this batch
+	}
+	switch r.state {
+	case stateWriting:
+		l.writable(id)
+	case stateLingering:
+		l.drop(id)
+	default:
+		l.readable(id)
+	}
+	return nil
+}
+
+// expire ends a connection whose deadline has passed.
+func (l *epollLoop) expire(id uint32) {
+	c := l.carry(id)
+	r := l.records.At(id)
+	switch r.state {
+	case stateHead:
+		l.end(&c, endHeadTimeout)
+	case stateIdle:
+		l.end(&c, endIdle)
+	case stateLingering:
+		l.end(&c, r.lingered())
+	case stateWriting:
+		// The peer does not read. A reset frees what the kernel still holds
+		// for it; otherwise that stays for minutes.
+		loop.Reset(c.fd)
+		l.end(&c, endWriteTimeout)
+	}
 }

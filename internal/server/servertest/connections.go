@@ -69,7 +69,9 @@ func (c Carrier) addressConnections(t *testing.T) {
 		s.send(conn, get("/announce"))
 		s.expect(conn, reply(echo))
 	}
-	s.expectGone(s.dialRaw(0))
+	refused := s.dialRaw(0)
+	s.send(refused, get("/announce"))
+	s.expectGone(refused)
 	_ = first.Close()
 	s.await("one connection left", func(st server.Stats) bool { return st.Open == 1 })
 	third := s.dial()

@@ -1,0 +1,204 @@
+package server
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"spate/internal/loop"
+)
+
+const (
+	// acceptBatch bounds how many connections one wake-up accepts, so that
+	// kept connections have their turn.
+	acceptBatch = 64
+	// listenerToken marks the tokens of listening sockets.
+	listenerToken = loop.Token(1) << 63
+)
+
+// An epollListener is a listening socket of one loop.
+type epollListener struct {
+	fd     int
+	of     *Listener
+	shared bool // with the other loops
+}
+
+// listen opens the loop's own sockets. The first loop takes those given.
+func (l *epollLoop) listen(sockets []*socket) error {
+	cfg := &l.d.s.rules.cfg
+	for _, s := range sockets {
+		e := epollListener{fd: s.fd, of: s.listener}
+		switch {
+		case s.listener.Network == NetworkUnix || s.listener.Network == NetworkInherited:
+			e.shared = true
+		case l.index > 0:
+			mine, err := s.again(cfg.Backlog)
+			if err != nil {
+				return err
+			}
+			e.fd = mine.fd
+		}
+		if err := l.tune(&e); err != nil {
+			if !e.shared && l.index > 0 {
+				loop.Close(e.fd)
+			}
+			return fmt.Errorf("listener %s: %w", s.listener, err)
+		}
+		l.listeners = append(l.listeners, e)
+	}
+	return nil
+}
+
+// tune sets the options of a listening socket and registers it.
+func (l *epollLoop) tune(e *epollListener) error {
+	if loop.IsTCP(e.fd) {
+		o := loop.Options{SlowACK: true}
+		if e.of.Proxy != ProxyProtocol {
+			o.Defer = l.d.s.rules.cfg.HeadTimeout
+		}
+		if err := loop.Tune(e.fd, o); err != nil {
+			return err
+		}
+	}
+	return l.poller.Add(e.fd, e.interest(), listenerToken|loop.Token(len(l.listeners)))
+}
+
+func (e *epollListener) interest() loop.Interest {
+	if e.shared {
+		return loop.Readable | loop.Exclusive
+	}
+	return loop.Readable
+}
+
+// accept takes connections off one queue and serves them.
+func (l *epollLoop) accept(e *epollListener) error {
+	for range acceptBatch {
+		if l.pausedUntil != 0 {
+			return nil
+		}
+		fd, errno := loop.Accept(e.fd, &l.source)
+		switch {
+		case errno == 0:
+			l.fresh(fd, e)
+		case errno == unix.EAGAIN:
+			return nil
+		case isShortage(errno):
+			return l.pause(e, errno)
+		case isFatalAccept(errno):
+			return fmt.Errorf("listener %s: %w", e.of, os.NewSyscallError("accept4", errno))
+		case errno == unix.EINTR:
+		default:
+			// The peer's or the network's, not ours: accept(2) says to go on.
+			l.count.acceptErrors.Add(1)
+		}
+	}
+	return nil
+}
+
+// fresh serves a new connection. One that asks once and closes is answered
+// here and never registered: accept, receive, send, close.
+func (l *epollLoop) fresh(fd int, e *epollListener) {
+	rules := l.d.s.rules
+	source := l.source.Addr().Unmap()
+	l.count.accepted[family(source)].Add(1)
+	if rules.limits.admit(l.now, source) != refusalNone {
+		loop.Close(fd)
+		l.count.ended[endLimit].Add(1)
+		return
+	}
+	c := carried{fd: fd, id: noID}
+	var ok bool
+	if c.peer, ok = rules.open(e.of, source); !ok {
+		l.end(&c, endProxyHeader)
+		return
+	}
+	c.proxied = c.peer.pending
+	n, errno := loop.Recv(fd, l.in)
+	switch {
+	case n > 0:
+		l.serve(&c, l.in[:n], n == len(l.in))
+	case errno == unix.EAGAIN:
+		l.await(&c, nil)
+	default:
+		l.end(&c, failedReceive(errno, false))
+	}
+}
+
+// pause stops accepting for lack of descriptors or memory: until something of
+// ours is freed, or for a while.
+func (l *epollLoop) pause(e *epollListener, errno unix.Errno) error {
+	l.count.acceptPauses.Add(1)
+	if l.saidShortage == 0 || l.now-l.saidShortage >= acceptLogEvery {
+		l.saidShortage = l.now
+		l.d.s.log.Warn("new connections wait: the system refuses more; raise the limit of open files (ulimit -n, LimitNOFILE=)",
+			"listener", e.of.String(), "err", errno)
+	}
+	l.pausedUntil = l.now + acceptPause
+	for i := range l.listeners {
+		if err := l.poller.Remove(l.listeners[i].fd); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resume accepts again after a pause.
+func (l *epollLoop) resume() error {
+	l.pausedUntil = 0
+	for i := range l.listeners {
+		e := &l.listeners[i]
+		if err := l.poller.Add(e.fd, e.interest(), listenerToken|loop.Token(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// freed lets a paused loop try again at once, for one of its descriptors has
+// become free.
+func (l *epollLoop) freed() {
+	if l.pausedUntil != 0 {
+		l.pausedUntil = min(l.pausedUntil, l.now)
+	}
+}
+
+// deafen closes the listening sockets.
+func (l *epollLoop) deafen() {
+	for i := range l.listeners {
+		e := &l.listeners[i]
+		switch {
+		case e.fd < 0:
+		case e.shared || l.index == 0:
+			_ = l.poller.Remove(e.fd) // the driver's to close
+		default:
+			loop.Close(e.fd)
+		}
+		e.fd = -1
+	}
+	l.listeners = l.listeners[:0]
+}
+
+// acceptRest takes what is queued, without a bound, before the queue is
+// closed.
+func (l *epollLoop) acceptRest() error {
+	l.pausedUntil = 0
+	for i := range l.listeners {
+		e := &l.listeners[i]
+		for {
+			before := l.accepts()
+			if err := l.accept(e); err != nil {
+				return err
+			}
+			if l.accepts() == before || l.pausedUntil != 0 {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// accepts returns how many connections this loop has accepted.
+func (l *epollLoop) accepts() uint64 {
+	return l.count.accepted[0].Load() + l.count.accepted[1].Load()
+}

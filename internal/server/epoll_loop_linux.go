@@ -1,0 +1,121 @@
+package server
+
+import (
+	"sync/atomic"
+	"time"
+
+	"spate/internal/loop"
+)
+
+// scratchSize is how much one receive takes: all of an ordinary request, and
+// what is there of a pipeline.
+const scratchSize = 64 << 10
+
+// An epollLoop is one event loop. It runs in a goroutine of its own, which
+// owns everything but the fields that say otherwise.
+type epollLoop struct {
+	d        *epollDriver
+	index    int
+	exchange *exchange
+	count    *counters // the exchange's
+
+	poller    *loop.Poller
+	listeners []epollListener
+	source    loop.Source
+
+	wheel   *loop.Wheel // deadlines of records, by their index
+	records loop.Slab[record]
+	ids     loop.Numbers // of records
+	held    loop.Slab[held]
+	heldIDs loop.Numbers // of held
+	buffers *loop.Buffers
+
+	in, out []byte // scratch: what is received, what is to be sent
+
+	now          time.Duration // of this wake-up
+	phase        phase
+	swept        bool          // idle connections were closed for the stop
+	pausedUntil  time.Duration // when accepting goes on; 0 while it goes on
+	saidShortage time.Duration // when the log last said so; 0 is never
+
+	balancer
+
+	heartbeat atomic.Int64 // the time of the last wake-up; read by anyone
+}
+
+func newEpollLoop(d *epollDriver, index int) (*epollLoop, error) {
+	poller, err := loop.NewPoller()
+	if err != nil {
+		return nil, err
+	}
+	x := d.s.newExchange()
+	return &epollLoop{
+		d: d, index: index, exchange: x, count: x.count, poller: poller,
+		wheel:   loop.NewWheel(d.s.rules.cfg.Clock()),
+		buffers: loop.NewBuffers(d.budget),
+		in:      make([]byte, scratchSize),
+		out:     make([]byte, 0, scratchSize),
+	}, nil
+}
+
+// endRun ends all connections. The poller stays, since others may wake it. It
+// may be called again.
+func (l *epollLoop) endRun() {
+	l.deafen()
+	for _, r := range l.inbox.close() {
+		l.adopt(&r)
+	}
+	l.endAll(func(*record) bool { return true })
+}
+
+// endAll ends, for the stop, every registered connection that chosen picks.
+func (l *epollLoop) endAll(chosen func(*record) bool) {
+	for id := range l.ids.End() {
+		r := l.records.At(id)
+		if r.state != stateFree && chosen(r) {
+			c := l.carry(id)
+			l.end(&c, endShutdown)
+		}
+	}
+}
+
+// enter does what the beginning of a phase asks for. Phases may be skipped.
+func (l *epollLoop) enter(p phase) error {
+	for l.phase < p {
+		l.phase++
+		switch l.phase {
+		case phaseDraining:
+			for i := range l.listeners {
+				e := &l.listeners[i]
+				if e.shared {
+					continue
+				}
+				if err := loop.Refuse(e.fd); err != nil {
+					l.d.s.log.Debug("connections that arrive during the stop are reset", "err", err)
+				}
+			}
+		case phaseDeaf:
+			if err := l.acceptRest(); err != nil {
+				return err
+			}
+			l.deafen()
+		case phaseHurried:
+			l.endAll(func(r *record) bool { return r.state == stateHead })
+		case phaseAbandoned:
+			l.endAll(func(*record) bool { return true })
+		}
+	}
+	return nil
+}
+
+// drained does the rest of a stop after a wake-up, and reports whether the
+// loop has nothing left to do. Quiet tells that nothing was ready.
+func (l *epollLoop) drained(quiet bool) bool {
+	if !l.swept && (quiet || l.phase > phaseDraining) {
+		l.swept = true
+		l.endAll(func(r *record) bool {
+			return r.state == stateIdle || r.state == stateHead && r.held == 0
+		})
+	}
+	return l.phase >= phaseDeaf && l.ids.Used() == 0
+}
