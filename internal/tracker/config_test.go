@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"spate/internal/swarm"
-	"spate/internal/swarm/swarmtest"
 	"spate/internal/tracker"
 )
 
@@ -53,7 +52,7 @@ func TestValidate(t *testing.T) {
 			if (err == nil) != (tc.wrong == "") || err != nil && !strings.Contains(err.Error(), tc.wrong) {
 				t.Errorf("error %v, want one of %q", err, tc.wrong)
 			}
-			if _, errNew := tracker.New(cfg, mustModel(t), nil); (errNew == nil) != (err == nil) {
+			if _, errNew := tracker.New(cfg, mustStore(t), nil); (errNew == nil) != (err == nil) {
 				t.Errorf("New says %v, Validate %v", errNew, err)
 			}
 		})
@@ -90,11 +89,11 @@ func TestPrivatePeersText(t *testing.T) {
 	}
 }
 
-func mustModel(t *testing.T) *swarmtest.Model {
+func mustStore(t *testing.T) *swarm.Store {
 	t.Helper()
-	m, err := swarmtest.NewModel(swarm.DefaultConfig())
+	s, err := swarm.New(swarm.DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	return s
 }

@@ -1,6 +1,7 @@
 package tracker_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -9,8 +10,8 @@ import (
 	"time"
 
 	"spate/internal/bittorrent"
+	"spate/internal/httpwire"
 	"spate/internal/swarm"
-	"spate/internal/swarm/swarmtest"
 	"spate/internal/tracker"
 )
 
@@ -27,22 +28,23 @@ type refusing map[bittorrent.InfoHash]bool
 
 func (r refusing) Allows(h *bittorrent.InfoHash) bool { return !r[*h] }
 
-// fixture is a tracker with one worker over the reference store.
+// fixture is a tracker with one worker.
 type fixture struct {
 	t *testing.T
 	*tracker.Tracker
 	worker *tracker.Worker
-	store  *swarmtest.Model
+	store  *swarm.Store
 	now    time.Duration
+	parsed bittorrent.AnnounceReply // the last reply to an announce
 }
 
 func newFixture(t *testing.T, cfg tracker.Config, list tracker.AccessList) *fixture {
 	t.Helper()
 	scfg := swarm.DefaultConfig()
 	scfg.Seed = 1
-	store, err := swarmtest.NewModel(scfg)
+	store, err := swarm.New(scfg)
 	if err != nil {
-		t.Fatalf("NewModel: %v", err)
+		t.Fatalf("swarm.New: %v", err)
 	}
 	tr, err := tracker.New(cfg, store, list)
 	if err != nil {
@@ -56,7 +58,8 @@ func newFixture(t *testing.T, cfg tracker.Config, list tracker.AccessList) *fixt
 	return &fixture{t: t, Tracker: tr, worker: tr.NewWorker(), store: store}
 }
 
-// get returns the body for target, asked by client.
+// get returns the body for target, asked by client, which a strict client has
+// to understand.
 func (f *fixture) get(client, target string) string {
 	f.t.Helper()
 	f.now += time.Second
@@ -64,6 +67,15 @@ func (f *fixture) get(client, target string) string {
 	body, known := f.worker.Handle(f.now, netip.MustParseAddr(client), []byte(path), []byte(query), nil)
 	if !known {
 		f.t.Fatalf("GET %s: is not the tracker's", target)
+	}
+	var err error
+	if strings.HasPrefix(path, "/announce") {
+		err = httpwire.ParseAnnounceReply(body, &f.parsed)
+	} else {
+		_, err = httpwire.ParseScrapeReply(body, nil)
+	}
+	if err != nil && !errors.Is(err, httpwire.ErrFailure) {
+		f.t.Errorf("GET %s: %v: %q", target, err, body)
 	}
 	return string(body)
 }
@@ -114,6 +126,12 @@ func TestExternalIPOnlyOfPublicSources(t *testing.T) {
 		{"100.127.255.255", reply("", noPeers)},
 		{"100.128.0.1", reply("\x64\x80\x00\x01", noPeers)},
 		{"0.1.2.3", reply("", noPeers)},
+		{"169.253.1.1", reply("\xa9\xfd\x01\x01", noPeers)},
+		{"172.32.0.1", reply("\xac\x20\x00\x01", noPeers)},
+		{"192.167.0.1", reply("\xc0\xa7\x00\x01", noPeers)},
+		{"223.255.255.255", reply("\xdf\xff\xff\xff", noPeers)},
+		{"224.0.0.1", reply("", noPeers)},
+		{"240.0.0.1", reply("", noPeers)},
 		{"255.255.255.255", reply("", noPeers)},
 		{"::1", reply("", noPeers6)},
 		{"fe80::1", reply("", noPeers6)},
@@ -212,7 +230,7 @@ func TestInvalidClientAddressIsAFailure(t *testing.T) {
 func TestFullStoreIsAFailure(t *testing.T) {
 	cfg := swarm.DefaultConfig()
 	cfg.MaxTorrents = 1
-	store, err := swarmtest.NewModel(cfg)
+	store, err := swarm.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,21 +55,38 @@ func (p *PrivatePeers) UnmarshalText(text []byte) error {
 }
 
 // isPublic reports whether addr can be reached, and is the same, all over the
-// internet. It is not for private networks (RFC 1918, RFC 4193), loopback,
-// link-local, multicast, broadcast and unspecified addresses, nor for 0/8 and
-// 100.64/10 (RFC 6598): behind a carrier's NAT the tracker sees an address
-// that means something to that carrier only, so it is no external address to
-// report, and who has one may well reach private neighbours. addr is unmapped
-// and without zone.
+// internet. addr is unmapped and without zone. Not public are, of IPv6,
+// unspecified, loopback, link-local, unique-local (RFC 4193) and multicast
+// addresses, and of IPv4:
+//
+//	0/8                 this network
+//	10/8, 172.16/12, 192.168/16   private (RFC 1918)
+//	100.64/10           carrier's NAT (RFC 6598): what the tracker sees means
+//	                    something to that carrier only, so it is no external
+//	                    address to report, and who has it may have private
+//	                    neighbours
+//	127/8               loopback
+//	169.254/16          link-local (RFC 3927)
+//	224/4, 240/4        multicast; reserved and broadcast
 func isPublic(addr netip.Addr) bool {
-	if !addr.IsGlobalUnicast() || addr.IsPrivate() {
+	if !addr.Is4() {
+		return addr.IsGlobalUnicast() && !addr.IsPrivate()
+	}
+	b := addr.As4()
+	switch b[0] {
+	case 0, 10, 127:
 		return false
+	case 100:
+		return b[1]&0xc0 != 64
+	case 169:
+		return b[1] != 254
+	case 172:
+		return b[1]&0xf0 != 16
+	case 192:
+		return b[1] != 168
+	default:
+		return b[0] < 224
 	}
-	if addr.Is4() {
-		b := addr.As4()
-		return b[0] != 0 && !(b[0] == 100 && b[1]&0xc0 == 64)
-	}
-	return true
 }
 
 // usableAddr reports whether a peer may have the address that it claims.

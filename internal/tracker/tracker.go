@@ -98,15 +98,15 @@ func (p *policy) numWant(asked int) int {
 	return min(asked, p.maxPeers)
 }
 
-// hidePrivate reports whether the client at addr is kept from seeing peers
-// with private addresses.
-func (p *policy) hidePrivate(addr netip.Addr) bool {
+// hidePrivate reports whether a client, at a public address or not, is kept
+// from seeing peers with private addresses.
+func (p *policy) hidePrivate(public bool) bool {
 	switch p.private {
 	case PrivatePeersAlways:
 		return false
 	case PrivatePeersNever:
 		return true
 	default:
-		return isPublic(addr)
+		return public
 	}
 }

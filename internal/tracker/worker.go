@@ -89,6 +89,7 @@ func (w *Worker) tryAnnounce(now time.Duration, client netip.Addr, query []byte)
 	if !addr.IsValid() {
 		return bittorrent.FailureClientAddress
 	}
+	public := isPublic(addr)
 	w.announce = bittorrent.Announce{
 		InfoHash:    req.InfoHash,
 		Addr:        addr,
@@ -96,14 +97,14 @@ func (w *Worker) tryAnnounce(now time.Duration, client netip.Addr, query []byte)
 		Seeder:      req.Seeder,
 		Event:       req.Event,
 		NumWant:     p.numWant(req.NumWant),
-		HidePrivate: p.hidePrivate(addr),
+		HidePrivate: p.hidePrivate(public),
 	}
 	r := &w.reply
 	r.Compact = req.Compact
 	r.WantPeers6 = addr.Is6()
 	r.MinInterval = p.minInterval
 	r.ExternalIP = netip.Addr{}
-	if isPublic(addr) {
+	if public {
 		r.ExternalIP = addr
 	}
 	return w.t.store.Announce(now, &w.announce, r)
