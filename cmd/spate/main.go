@@ -88,7 +88,7 @@ func serve(cfg *config.Config, stderr io.Writer) error {
 	defer signal.Stop(requests)
 
 	log := daemon.NewLog(cfg, stderr)
-	d, err := daemon.New(*cfg, build(), log.Logger)
+	d, err := daemon.New(*cfg, build(), log)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 // each.
 func Check(cfg config.Config, build Build) (advice []string, err error) {
 	var notes adviceHandler
-	d, err := New(cfg, build, slog.New(&notes))
+	d, err := New(cfg, build, &Log{Logger: slog.New(&notes)})
 	if err == nil {
 		d.Close()
 	}

@@ -11,25 +11,17 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"spate/internal/access"
-	"spate/internal/bittorrent"
+	"spate/internal/admin"
 	"spate/internal/config"
+	"spate/internal/metrics"
 	"spate/internal/server"
 	"spate/internal/swarm"
 	"spate/internal/tracker"
 )
-
-// store is what a daemon needs of the swarms.
-type store interface {
-	tracker.Store
-	// Sweep does one slice of the removal of what is old or not allowed, and
-	// says whether the pass has more.
-	Sweep(now time.Duration, allowed func(*bittorrent.InfoHash) bool) (more bool)
-	Stats() swarm.Stats
-	CheckInvariants() error
-}
 
 // A Build says which program this is.
 type Build struct {
@@ -41,30 +33,45 @@ type Build struct {
 type Daemon struct {
 	cfg   config.Config
 	build Build
-	log   *slog.Logger
+	log   *Log
 	// limited is log for whatever may happen many times a second.
 	limited *limitedLog
 	clock   func() time.Duration
+	started time.Time
+	state   atomic.Uint32 // an admin.State
 
 	access  *access.List
-	store   store
+	store   *swarm.Store
 	tracker *tracker.Tracker
 	server  *server.Server
 	sweeper *sweeper
 	systemd *systemd
+	metrics *metrics.Metrics // nil where nobody can ask for them
+
+	operator    []*admin.Server
+	memoryLimit int64 // of the store, in bytes; 0 is none
 
 	listeners []listener // as the server has them, in its order
 	become    *identity  // nil when no privileges are dropped
 
 	reloading sync.Mutex // held by Reload
+	loads     accessLoads
+}
+
+// accessLoads are the loads of the access list since the start.
+type accessLoads struct {
+	mu         sync.Mutex // guards the rest
+	last       time.Time  // the last one that worked
+	good       bool       // the last one worked
+	ok, failed uint64
 }
 
 // New checks cfg, loads its files and opens its listening sockets. When
 // anything fails, its error holds everything that does, one line each, and
 // nothing is left open. Log may be nil.
-func New(cfg config.Config, build Build, log *slog.Logger) (*Daemon, error) {
+func New(cfg config.Config, build Build, log *Log) (*Daemon, error) {
 	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+		log = &Log{Logger: slog.New(slog.DiscardHandler)}
 	}
 	start := time.Now()
 	d := &Daemon{
@@ -72,6 +79,7 @@ func New(cfg config.Config, build Build, log *slog.Logger) (*Daemon, error) {
 		build:   build,
 		log:     log,
 		limited: newLimitedLog(log.Handler()),
+		started: start,
 		clock:   func() time.Duration { return time.Since(start) },
 	}
 	if err := d.setup(); err != nil {
@@ -93,7 +101,9 @@ func (d *Daemon) setup() error {
 	errs := []error{d.loadAccess()}
 
 	var err error
-	if d.store, err = newStore(swarmConfig(&d.cfg, availableMemory(d.log))); err != nil {
+	bounds := swarmConfig(&d.cfg, availableMemory(d.log.Logger))
+	d.memoryLimit = bounds.MaxMemory
+	if d.store, err = swarm.New(bounds); err != nil {
 		errs = append(errs, err)
 	}
 	policy := trackerConfig(&d.cfg)
@@ -107,13 +117,13 @@ func (d *Daemon) setup() error {
 	for _, text := range hints {
 		d.log.Info(text)
 	}
-	raiseDescriptors(d.log)
+	raiseDescriptors(d.log.Logger)
 	d.systemd = dialSystemd()
 
 	if d.tracker, err = tracker.New(policy, d.store, d.access); err != nil {
 		return errors.Join(errs...) // the policy's error is among them
 	}
-	errs = append(errs, d.bind())
+	errs = append(errs, d.bind(), d.openOperator())
 	d.sweeper = &sweeper{
 		sweep:    func(now time.Duration) bool { return d.store.Sweep(now, d.access.Allows) },
 		clock:    d.clock,
@@ -130,6 +140,12 @@ func (d *Daemon) Addrs() []net.Addr { return d.server.Addrs() }
 func (d *Daemon) Close() {
 	if d.server != nil {
 		d.server.Close()
+	}
+	for _, s := range d.operator {
+		_ = s.Close() // it listens, and nothing was written
+	}
+	if d.metrics != nil {
+		_ = d.metrics.Close() // files of /proc, opened for reading
 	}
 	if d.systemd != nil {
 		d.systemd.close()
@@ -149,7 +165,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 
 	var (
 		all  sync.WaitGroup
-		errs = make(chan error, 8) // one for each goroutine that can fail
+		errs = make(chan error, 1+len(d.operator)) // one for each goroutine that can fail
 	)
 	// Every goroutine that lives as long as the daemon starts here. When one
 	// fails, the others end.
@@ -168,10 +184,18 @@ func (d *Daemon) Run(ctx context.Context) error {
 	start("sweep", forever(d.sweeper.run))
 	start("log", forever(d.limited.run))
 	start("watchdog", forever(d.watchdog))
+	for _, s := range d.operator {
+		start("operator", s.Run)
+	}
+	if paths := d.watched(); len(paths) > 0 {
+		start("watch", forever(newWatcher(paths, func() { _ = d.Reload() }).run)) // the log has its error
+	}
 
 	d.announce()
+	d.state.Store(uint32(admin.StateReady))
 	d.systemd.notify("READY=1\nSTATUS=serving")
 	<-ctx.Done()
+	d.state.Store(uint32(admin.StateStopping))
 	d.systemd.notify("STOPPING=1")
 	all.Wait()
 	close(errs)

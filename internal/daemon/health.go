@@ -14,15 +14,6 @@ import (
 	"spate/internal/config"
 )
 
-// Health returns nil while the tracker does its work, and otherwise what does
-// not.
-func (d *Daemon) Health() error {
-	if d.sweeper.stuck() {
-		return errors.New("the sweep of old peers is stuck")
-	}
-	return nil
-}
-
 // AskHealth asks a running tracker at url. Nil means that it answers with
 // status 200.
 func AskHealth(ctx context.Context, url string) error {

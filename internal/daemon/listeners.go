@@ -63,11 +63,47 @@ func (d *Daemon) listen(listeners []listener) error {
 	var err error
 	d.server, err = server.New(cfg, func() server.Handler { return d.tracker.NewWorker() }, d.limited.logger())
 	if err != nil {
-		d.server = nil
-		return err
+		return d.byKey(err)
 	}
 	d.listeners = listeners
 	return nil
+}
+
+// byKey replaces the listeners in an error of the server by the keys of the
+// configuration that asked for them.
+func (d *Daemon) byKey(err error) error {
+	joined, isJoined := err.(interface{ Unwrap() []error })
+	if !isJoined {
+		var one *server.ListenError
+		if errors.As(err, &one) {
+			return &keyedError{d.cfg.Problem(one.Listener, "%v", one.Err), one.Err}
+		}
+		return err
+	}
+	var errs []error
+	for _, e := range joined.Unwrap() {
+		errs = append(errs, d.byKey(e))
+	}
+	return errors.Join(errs...)
+}
+
+// A keyedError is an error that reads like a problem of the configuration.
+type keyedError struct {
+	config.Problem
+	err error
+}
+
+// Unwrap returns the error that the problem tells of.
+func (e *keyedError) Unwrap() error { return e.err }
+
+// bare returns the system's own part of an error, without the names of calls
+// and addresses, which a Problem repeats.
+func bare(err error) error {
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		return call.Err
+	}
+	return err
 }
 
 // wantedListeners returns the listeners of the configuration. An error holds
@@ -76,11 +112,7 @@ func (d *Daemon) wantedListeners() ([]listener, error) {
 	n := &d.cfg.Network
 	var all []listener
 	add := func(path string, l server.Listener) {
-		p := d.cfg.Problem(path, "")
-		l.Name = p.Key
-		if p.Line > 0 {
-			l.Name = fmt.Sprintf("%s (%s:%d)", p.Key, p.File, p.Line)
-		}
+		l.Name = path
 		all = append(all, listener{l, path})
 	}
 	proxy := server.ProxyNone
@@ -209,27 +241,37 @@ func (d *Daemon) announce() {
 		if l.TLS {
 			say = say.With("tls", true)
 		}
-		switch {
+		switch url := l.announceURL(addr); {
+		case url != "":
+			notice(say, "listening", "announce_url", url)
 		case l.Proxy != server.ProxyNone:
 			notice(say, "listening for a reverse proxy")
-		case addr.Network() == "unix":
-			notice(say, "listening on a unix socket")
 		default:
-			notice(say, "listening", "announce_url", announceURL(addr, l.TLS))
+			notice(say, "listening on a unix socket")
 		}
 	}
 }
 
-// announceURL returns the URL that clients on other machines reach the tracker
-// by, as far as this machine knows.
-func announceURL(addr net.Addr, tls bool) string {
-	scheme := "http"
-	if tls {
-		scheme = "https"
+// urls returns the announce URLs of the listeners that clients reach directly.
+func (d *Daemon) urls() (urls []string) {
+	for i, addr := range d.Addrs() {
+		if url := d.listeners[i].announceURL(addr); url != "" {
+			urls = append(urls, url)
+		}
 	}
+	return urls
+}
+
+// announceURL returns the URL that clients on other machines reach a listener
+// by, as far as this machine knows, and "" where they reach a proxy instead.
+func (l *listener) announceURL(addr net.Addr) string {
 	tcp, isTCP := addr.(*net.TCPAddr)
-	if !isTCP {
+	if !isTCP || l.Proxy != server.ProxyNone {
 		return ""
+	}
+	scheme := "http"
+	if l.TLS {
+		scheme = "https"
 	}
 	at := tcp.AddrPort()
 	if at.Addr().IsUnspecified() {

@@ -2,8 +2,10 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 
 	"spate/internal/config"
 )
@@ -18,6 +20,11 @@ const (
 	// levelOff is above everything.
 	levelOff = slog.Level(1 << 10)
 )
+
+// levelNames are the levels of a configuration.
+var levelNames = []config.LogLevel{
+	config.LevelOff, config.LevelError, config.LevelWarn, config.LevelInfo, config.LevelDebug, config.LevelTrace,
+}
 
 // slogLevel returns the least level that is logged.
 func slogLevel(l config.LogLevel) slog.Level {
@@ -58,7 +65,28 @@ func (l *Log) ToggleDebug() {
 		next = l.configured
 	}
 	l.level.Set(next)
-	notice(l.Logger, "the log level changed", "log_level", next.String())
+	notice(l.Logger, "the log level changed", "log_level", l.LevelName())
+}
+
+// LevelName returns the level that is logged now, as the configuration spells
+// it.
+func (l *Log) LevelName() string {
+	for _, name := range levelNames {
+		if slogLevel(name) == l.level.Level() {
+			return string(name)
+		}
+	}
+	return l.level.Level().String()
+}
+
+// SetLevelName changes the level that is logged.
+func (l *Log) SetLevelName(name string) error {
+	if !slices.Contains(levelNames, config.LogLevel(name)) {
+		return fmt.Errorf("there is no log level %q: give one of %v", name, levelNames)
+	}
+	l.level.Set(slogLevel(config.LogLevel(name)))
+	notice(l.Logger, "the log level changed", "log_level", name)
+	return nil
 }
 
 // nameLevels gives our own levels names that log readers know.

@@ -14,6 +14,7 @@ func (d *Daemon) loadAccess() error {
 		return nil
 	}
 	change, err := d.access.LoadFile(d.cfg.AccessList.Path)
+	d.noteLoad(err)
 	if err != nil {
 		return d.cfg.Problem("access_list.path", "%v", err)
 	}
@@ -37,6 +38,7 @@ func (d *Daemon) reloadAccess() error {
 	}
 	start := time.Now()
 	change, err := d.access.LoadFile(d.cfg.AccessList.Path)
+	d.noteLoad(err)
 	if err != nil {
 		d.log.Error("the access list was not reloaded, the old one stays", "error", err, "hashes", d.access.Len())
 		return err
@@ -47,3 +49,13 @@ func (d *Daemon) reloadAccess() error {
 }
 
 func (d *Daemon) reloadCertificates() error { return nil }
+
+// watched returns the paths of the files that are loaded again when they change.
+func (d *Daemon) watched() (paths []string) {
+	d.eachReloaded(func(key string, path *string) {
+		if d.cfg.AccessList.Watch && key == "access_list.path" || d.cfg.TLS.Watch && key != "access_list.path" {
+			paths = append(paths, *path)
+		}
+	})
+	return paths
+}

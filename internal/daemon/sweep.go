@@ -31,6 +31,8 @@ type sweeper struct {
 
 	// lastPass is when the last pass ended, by clock.
 	lastPass atomic.Int64
+	// lastSlice is when the last slice ended, by clock.
+	lastSlice atomic.Int64
 }
 
 // run sweeps until ctx is done.
@@ -66,7 +68,9 @@ func (s *sweeper) pass(ctx context.Context, expected int) (n int, done bool) {
 		atOnce := int((time.Duration(max(n, expected))*tick + budget - 1) / budget)
 		for range max(1, atOnce) {
 			n++
-			if !s.sweep(s.clock()) {
+			more := s.sweep(s.clock())
+			s.lastSlice.Store(int64(s.clock()))
+			if !more {
 				return n, true
 			}
 		}
@@ -81,4 +85,9 @@ func (s *sweeper) pass(ctx context.Context, expected int) (n int, done bool) {
 // stuck reports whether no pass has ended for far longer than it should take.
 func (s *sweeper) stuck() bool {
 	return s.clock()-time.Duration(s.lastPass.Load()) > stuckAfter*s.interval+stuckSlack
+}
+
+// sinceSlice returns how long ago the last slice ended.
+func (s *sweeper) sinceSlice() time.Duration {
+	return s.clock() - time.Duration(s.lastSlice.Load())
 }

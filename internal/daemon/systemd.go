@@ -67,7 +67,7 @@ func (d *Daemon) watchdog(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticks.C:
-			if d.Health() == nil {
+			if len(d.stuck()) == 0 {
 				d.systemd.notify("WATCHDOG=1")
 			}
 		}

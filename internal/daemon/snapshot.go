@@ -1,0 +1,139 @@
+package daemon
+
+import (
+	"time"
+
+	"spate/internal/bittorrent"
+	"spate/internal/metrics"
+	"spate/internal/server"
+	"spate/internal/tracker"
+)
+
+// snapshot gathers what the rooms have counted, for the metrics.
+func (d *Daemon) snapshot() metrics.Snapshot {
+	return metrics.Snapshot{
+		Tracker: d.trackerSnapshot(),
+		Server:  d.serverSnapshot(),
+		Store:   d.storeSnapshot(),
+		Access:  d.accessSnapshot(),
+	}
+}
+
+func (d *Daemon) trackerSnapshot() metrics.Tracker {
+	total := d.tracker.Counters()
+	s := metrics.Tracker{
+		ScrapedTorrents:  total.ScrapedTorrents,
+		PeersHandedOut:   total.PeersHandedOut,
+		UnreachablePorts: total.UnreachablePorts,
+		Latency:          metrics.Histogram{Buckets: total.Latency.Buckets[:], Sum: total.Latency.Sum},
+	}
+	for i := range tracker.LatencyBuckets {
+		s.Latency.Bounds = append(s.Latency.Bounds, tracker.LatencyBound(i))
+	}
+	for e := range bittorrent.Event(tracker.EventCount) {
+		s.Announces = append(s.Announces, metrics.ByFamily{
+			Label: tracker.EventLabel(e),
+			IPv4:  total.Announces[tracker.FamilyIPv4][e],
+			IPv6:  total.Announces[tracker.FamilyIPv6][e],
+		})
+	}
+	for worker, c := range d.tracker.WorkerCounters() {
+		s.Requests = appendRequests(s.Requests, worker, &c)
+	}
+	return s
+}
+
+// appendRequests appends what one worker answered, by kind, family and outcome.
+func appendRequests(all []metrics.Requests, worker int, c *tracker.Counters) []metrics.Requests {
+	for kind := range tracker.KindCount {
+		for family := range tracker.FamilyCount {
+			add := func(outcome string, n uint64) {
+				all = append(all, metrics.Requests{Worker: worker, Kind: kind.Label(), Family: family.Label(), Outcome: outcome, Value: n})
+			}
+			failed := uint64(0)
+			for f := bittorrent.FailureNone + 1; int(f) < bittorrent.FailureCount; f++ {
+				n := c.Failures[kind][family][f]
+				add(f.Label(), n)
+				failed += n
+			}
+			add(metrics.OutcomeOK, c.Requests(kind, family)-failed)
+		}
+	}
+	return all
+}
+
+func (d *Daemon) serverSnapshot() metrics.Server {
+	stats := d.server.Stats()
+	s := metrics.Server{
+		BytesIn:      stats.BytesIn,
+		BytesOut:     stats.BytesOut,
+		Accepted:     metrics.ByFamily{IPv4: stats.Accepted4, IPv6: stats.Accepted6},
+		Open:         []metrics.Count{{Label: "open", Value: stats.Open}},
+		Ended:        counts(stats.Ended),
+		AcceptPauses: stats.AcceptPauses,
+		AcceptErrors: stats.AcceptErrors,
+	}
+	for i := range stats.Requests4 {
+		s.Requests = append(s.Requests, metrics.ByFamily{
+			Label: stats.Requests4[i].Label, IPv4: stats.Requests4[i].Value, IPv6: stats.Requests6[i].Value,
+		})
+	}
+	return s
+}
+
+func counts(all []server.Count) []metrics.Count {
+	out := make([]metrics.Count, len(all))
+	for i, c := range all {
+		out[i] = metrics.Count(c)
+	}
+	return out
+}
+
+func (d *Daemon) storeSnapshot() metrics.Store {
+	stats := d.store.Stats()
+	return metrics.Store{
+		Torrents:         stats.Torrents,
+		Remembered:       stats.Remembered,
+		PeersIPv4:        stats.Peers4,
+		PeersIPv6:        stats.Peers6,
+		Seeders:          stats.Seeders,
+		Leechers:         stats.Leechers,
+		MemoryBytes:      stats.Memory,
+		MemoryLimitBytes: d.memoryLimit,
+		Passes:           stats.Passes,
+		SinceSweep:       d.sweeper.sinceSlice(),
+		Removed: []metrics.Count{
+			{Label: "expired", Value: stats.ExpiredPeers},
+			{Label: "refused", Value: stats.RefusedPeers},
+			{Label: "replaced", Value: stats.ReplacedPeers},
+			{Label: "displaced", Value: stats.DisplacedPeers},
+		},
+		Refused:   stats.RefusedTorrents,
+		Forgotten: stats.ForgottenByMemory,
+	}
+}
+
+func (d *Daemon) accessSnapshot() metrics.Access {
+	d.loads.mu.Lock()
+	defer d.loads.mu.Unlock()
+	return metrics.Access{
+		Mode:           d.access.Mode().String(),
+		Entries:        d.access.Len(),
+		LastReload:     d.loads.last,
+		LastReloadGood: d.loads.good,
+		Reloads:        []metrics.Count{{Label: "ok", Value: d.loads.ok}, {Label: "failed", Value: d.loads.failed}},
+	}
+}
+
+// noteLoad counts a load of the access list.
+func (d *Daemon) noteLoad(err error) {
+	d.loads.mu.Lock()
+	defer d.loads.mu.Unlock()
+	d.loads.good = err == nil
+	if err != nil {
+		d.loads.failed++
+		return
+	}
+	d.loads.ok++
+	d.loads.last = time.Now()
+}
