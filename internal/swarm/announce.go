@@ -49,7 +49,7 @@ func (s *Store) Announce(now time.Duration, a *bittorrent.Announce, r *bittorren
 	}
 	own.save()
 	if !stored && torrent.empty() {
-		sh.dropRecord(rec, torrent, h)
+		sh.dropRecord(rec, torrent, h, sh.now)
 		sh.full++
 		return bittorrent.FailureFull
 	}
@@ -96,13 +96,14 @@ func (sh *shard) stop(rec uint32, torrent *record, a *bittorrent.Announce, k *pe
 	r.Incomplete = own.incomplete() + other.incomplete()
 	r.Downloaded = torrent.downloaded
 	if own.size+other.size == 0 {
-		sh.dropRecord(rec, torrent, h)
+		sh.dropRecord(rec, torrent, h, sh.now)
 	}
 }
 
-// dropRecord removes a torrent without peers and remembers its download count.
-func (sh *shard) dropRecord(rec uint32, torrent *record, h uint64) {
-	sh.remember(&torrent.hash, h, torrent.downloaded)
+// dropRecord removes a torrent without peers and remembers its download count,
+// as from a tick on.
+func (sh *shard) dropRecord(rec uint32, torrent *record, h, tick uint64) {
+	sh.remember(&torrent.hash, h, torrent.downloaded, tick)
 	sh.removeRecord(rec)
 }
 

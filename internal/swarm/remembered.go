@@ -35,7 +35,7 @@ func (sh *shard) findMemory(hash *bittorrent.InfoHash, h uint64) (i uint32, m *m
 }
 
 // remember keeps the count of a torrent that goes, where it is worth it.
-func (sh *shard) remember(hash *bittorrent.InfoHash, h uint64, downloaded uint32) {
+func (sh *shard) remember(hash *bittorrent.InfoHash, h uint64, downloaded uint32, tick uint64) {
 	if downloaded == 0 || sh.store.forget == 0 || sh.remembered >= maxSlabRecords {
 		return
 	}
@@ -48,7 +48,7 @@ func (sh *shard) remember(hash *bittorrent.InfoHash, h uint64, downloaded uint32
 	}
 	i := sh.remembered
 	sh.remembered++
-	*sh.memory(i) = memory{hash: *hash, downloaded: downloaded, tick: uint32(sh.now)}
+	*sh.memory(i) = memory{hash: *hash, downloaded: downloaded, tick: uint32(tick)}
 	sh.memoryIndex.insert(sh.arena, h, i, sh.memoryHash)
 }
 

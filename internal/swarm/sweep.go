@@ -142,7 +142,7 @@ func (sh *shard) sweepRecord(allowed func(*bittorrent.InfoHash) bool, budget int
 	}
 	w.inside, w.rec = false, rec
 	if r.empty() {
-		sh.dropRecord(rec, r, sh.recordHash(rec))
+		sh.dropRecord(rec, r, sh.recordHash(rec), sh.now)
 		budget -= removeCost
 	}
 	return budget
@@ -238,7 +238,7 @@ func (sh *shard) rescue(now uint64) {
 			l.save()
 		}
 		if r.empty() {
-			sh.dropRecord(rec, r, sh.recordHash(rec))
+			sh.dropRecord(rec, r, sh.recordHash(rec), now)
 		}
 	}
 	sh.lastPass = now

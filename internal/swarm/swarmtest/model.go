@@ -190,8 +190,6 @@ func (m *Model) eligible(t *modelTorrent, a *bittorrent.Announce) (own, other []
 		collect(true)
 		limit = min(limit, maxSeedersForSeeder)
 	}
-	slices.SortFunc(own, netip.AddrPort.Compare)
-	slices.SortFunc(other, netip.AddrPort.Compare)
 	return own, other, limit
 }
 
