@@ -34,7 +34,7 @@ race:
 # The built binary with real BitTorrent clients. Needs Linux, root (network
 # namespaces) and the clients that .ci/run installs.
 e2e: build
-	cd test/e2e && SPATE_BIN=$(abspath $(BIN)) $(GO) test -count=1 -timeout=10m ./...
+	cd test/e2e && SPATE_BIN=$(abspath $(BIN)) $(GO) test -count=1 -parallel=4 -timeout=10m ./...
 
 # Output for benchstat: make bench > old.txt; …; make bench > new.txt;
 # go tool -modfile=tools/go.mod benchstat old.txt new.txt

@@ -1,0 +1,108 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"spate/test/e2e/client"
+	"spate/test/e2e/lab"
+	"spate/test/e2e/swarm"
+)
+
+// Deadlines of a transfer's stages. They are bounds and not expectations: most
+// rounds end within twenty seconds.
+const (
+	seedWithin   = 45 * time.Second
+	fetchWithin  = 90 * time.Second
+	settleWithin = 30 * time.Second
+)
+
+// briskConfig has clients announce again soon. The swarms are so small that a
+// leecher whose one connection ends has nobody left until it asks again. Some
+// clients wait five minutes whatever they are told, so peers are kept as long as
+// by default.
+const briskConfig = `
+[protocol]
+peer_announce_interval = 15
+min_announce_interval = 15
+[cleaning]
+max_peer_age = 1800
+`
+
+// TestTransfers has each make of client seed a torrent to all the others, over
+// each family, with the tracker as the only way to find one another.
+func TestTransfers(t *testing.T) {
+	kinds := client.Kinds(programs.anacrolix)
+	for _, family := range []lab.Families{lab.IPv4, lab.IPv6} {
+		t.Run(family.String(), func(t *testing.T) {
+			t.Parallel()
+			network := lab.NewNetwork(t)
+			tracker := network.NewHost(t, "tracker", lab.Dual)
+			spate := startSpate(t, tracker, briskConfig)
+			url := announceURL("http", tracker.Addr(family), trackerPort)
+			answers(t, tracker, url, spate)
+			t.Run("rounds", func(t *testing.T) {
+				for i, seeder := range kinds {
+					t.Run(seeder.Name+" seeds", func(t *testing.T) {
+						t.Parallel()
+						files := swarm.Single
+						if (i+int(family))%2 == 0 {
+							files = swarm.Multi
+						}
+						round{network: network, tracker: tracker, url: url, family: family}.run(t, seeder, kinds, files)
+					})
+				}
+			})
+		})
+	}
+}
+
+// A round is one torrent that one client seeds and several fetch.
+type round struct {
+	network *lab.Network
+	tracker *lab.Host
+	url     string // to put into the torrent
+	family  lab.Families
+	ca      string
+}
+
+// run starts the seeder and then one leecher of each other kind, waits until all
+// have the same content and the tracker counts them as they are, then stops all
+// and waits until the tracker knows nobody.
+func (r round) run(t *testing.T, seeder client.Kind, kinds []client.Kind, files []swarm.File) {
+	torrent := swarm.New(t, "round of "+seeder.Name, files, r.url)
+	peers := []*client.Peer{seeder.Start(t, client.Job{
+		Host:    r.network.NewHost(t, seeder.Name, r.family),
+		Torrent: torrent.Path, Dir: torrent.Dir, Seed: true, CA: r.ca,
+	})}
+	counts(t, seedWithin, r.tracker, r.url, torrent, peers, swarm.Counts{Complete: 1})
+
+	quiet := 0
+	for _, kind := range kinds {
+		if kind.Name == seeder.Name {
+			continue
+		}
+		if kind.Quiet {
+			quiet++
+		}
+		peers = append(peers, kind.Start(t, client.Job{
+			Host:    r.network.NewHost(t, kind.Name, r.family),
+			Torrent: torrent.Path, Dir: t.TempDir(), CA: r.ca,
+		}))
+	}
+	for _, p := range peers[1:] {
+		lab.Eventually(t, fetchWithin, p.Kind.Name+"'s copy", func() error { return torrent.Same(p.Dir) }, processes(peers)...)
+	}
+
+	// Quiet clients may or may not have announced since they had everything.
+	downloaded := len(peers) - 1 - quiet
+	var want []swarm.Counts
+	for late := range quiet + 1 {
+		want = append(want, swarm.Counts{Complete: len(peers) - late, Incomplete: late, Downloaded: downloaded})
+	}
+	counts(t, settleWithin, r.tracker, r.url, torrent, peers, want...)
+	for _, p := range peers {
+		p.Leave(t)
+	}
+	counts(t, settleWithin, r.tracker, r.url, torrent, nil, swarm.Counts{Downloaded: downloaded})
+}
