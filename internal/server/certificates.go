@@ -32,6 +32,19 @@ type Certificate struct {
 	NotAfter time.Time
 }
 
+// A CertificateError says which pair could not be loaded. New and Reload join
+// one for each.
+type CertificateError struct {
+	Files CertificateFiles
+	Err   error // names the file
+}
+
+// Error returns Err's text.
+func (e *CertificateError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *CertificateError) Unwrap() error { return e.Err }
+
 // certificates are the pairs that TLS listeners serve. The set is replaced as
 // a whole when it is loaded again.
 type certificates struct {
@@ -62,7 +75,7 @@ func (c *certificates) load() error {
 	for _, f := range c.files {
 		pair, err := loadPair(f)
 		if err != nil {
-			errs = append(errs, err)
+			errs = append(errs, &CertificateError{Files: f, Err: err})
 			continue
 		}
 		set.add(pair)
