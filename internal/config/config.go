@@ -188,6 +188,24 @@ type Limits struct {
 	ShutdownTimeout int `toml:"shutdown_timeout" range:"1..3600"`
 	// Requests on one connection, after which it is closed. 0 is no limit.
 	MaxRequestsPerConnection int `toml:"max_requests_per_connection" range:"0..2147483647"`
+	// Connections that may be open at once. 0 is as many as the process may have
+	// open files.
+	MaxConnections int `toml:"max_connections" range:"0..2147483647"`
+	// Connections that one address may have open at once. Here and below, an
+	// address is an IPv4 address or an IPv6 /64, and 0 is no limit. No honest
+	// network of hundreds of clients behind one address meets these limits.
+	MaxConnectionsPerIP int `toml:"max_connections_per_ip" range:"0..2147483647"`
+	// Connections that one address may open a second in the long run.
+	ConnectionsPerSecondPerIP int `toml:"connections_per_second_per_ip" range:"0..2147483647"`
+	// Connections that one address may open at once after a pause.
+	ConnectionBurstPerIP int `toml:"connection_burst_per_ip" range:"0..2147483647"`
+	// Requests of one client address a second in the long run.
+	RequestsPerSecondPerIP int `toml:"requests_per_second_per_ip" range:"0..2147483647"`
+	// Requests of one client address at once after a pause.
+	RequestBurstPerIP int `toml:"request_burst_per_ip" range:"0..2147483647"`
+	// Addresses without limits of their own, as prefixes or single addresses.
+	// Trusted proxies and unix sockets have none either.
+	ExemptSources []netip.Prefix `toml:"exempt_sources"`
 }
 
 // What the process gives up once its sockets are open. Needs root (Linux).
@@ -283,7 +301,17 @@ func Default() Config {
 			MaxConnectionIdle:          180,
 			DownloadedMemory:           86400,
 		},
-		Limits:     Limits{HeadTimeout: 10, WriteTimeout: 10, ShutdownTimeout: 5},
+		Limits: Limits{
+			HeadTimeout:               10,
+			WriteTimeout:              10,
+			ShutdownTimeout:           5,
+			MaxConnectionsPerIP:       1000,
+			ConnectionsPerSecondPerIP: 250,
+			ConnectionBurstPerIP:      5000,
+			RequestsPerSecondPerIP:    250,
+			RequestBurstPerIP:         5000,
+			ExemptSources:             localPrefixes(),
+		},
 		Privileges: Privileges{ChrootPath: ".", Group: "nogroup", User: "nobody"},
 		AccessList: AccessList{Mode: AccessOff, Path: "./access-list.txt"},
 		Metrics: Metrics{

@@ -117,7 +117,9 @@ func (d *Daemon) setup() error {
 	for _, text := range hints {
 		d.log.Info(text)
 	}
-	raiseDescriptors(d.log.Logger)
+	if n := raiseDescriptors(d.log.Logger); d.cfg.Limits.MaxConnections == 0 {
+		d.cfg.Limits.MaxConnections = n
+	}
 	d.systemd = dialSystemd()
 
 	if d.tracker, err = tracker.New(policy, d.store, d.access); err != nil {
@@ -210,7 +212,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 // logStop says what the tracker did in its life.
 func (d *Daemon) logStop(err error) {
 	stats := d.server.Stats()
-	log := d.log.With("uptime", d.clock().Round(time.Second), "connections", stats.Accepted4+stats.Accepted6)
+	log := d.log.With("uptime", d.clock().Round(time.Second).String(), "connections", stats.Accepted4+stats.Accepted6)
 	if err != nil {
 		log.Error("stopped", "error", err)
 		return

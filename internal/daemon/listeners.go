@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"strings"
 
 	"github.com/coreos/go-systemd/v22/activation"
 
@@ -25,11 +26,17 @@ type listener struct {
 
 // bind makes the server, with all listeners that the configuration names.
 func (d *Daemon) bind() error {
-	listeners, err := d.wantedListeners()
-	if err != nil {
-		return err
+	listeners, refused := d.wantedListeners()
+	if len(listeners) == 0 {
+		return refused
 	}
-	err = d.listen(listeners)
+	return errors.Join(refused, d.listenOn(listeners))
+}
+
+// listenOn makes the server with these listeners, or without IPv6 where that
+// is missing and nobody asked for it.
+func (d *Daemon) listenOn(listeners []listener) error {
+	err := d.listen(listeners)
 	if !errors.Is(err, server.ErrNoIPv6) || d.asksForIPv6() {
 		return err
 	}
@@ -78,6 +85,10 @@ func (d *Daemon) byKey(err error) error {
 		if errors.As(err, &one) {
 			return &keyedError{d.cfg.Problem(one.Listener, "%v", one.Err), one.Err}
 		}
+		var pair *server.CertificateError
+		if errors.As(err, &pair) {
+			return &keyedError{d.cfg.Problem(d.certificateKey(pair.Files), "%v", pair.Err), pair.Err}
+		}
 		return err
 	}
 	var errs []error
@@ -106,30 +117,10 @@ func bare(err error) error {
 	return err
 }
 
-// wantedListeners returns the listeners of the configuration. An error holds
-// everything that keeps one from being tried.
+// wantedListeners returns the listeners of the configuration that can be tried.
+// The error says why the others cannot.
 func (d *Daemon) wantedListeners() ([]listener, error) {
-	n := &d.cfg.Network
-	var all []listener
-	add := func(path string, l server.Listener) {
-		l.Name = path
-		all = append(all, listener{l, path})
-	}
-	proxy := server.ProxyNone
-	switch {
-	case n.ProxyProtocol:
-		proxy = server.ProxyProtocol
-	case n.RunsBehindReverseProxy:
-		proxy = server.ProxyHeader
-	}
-	if n.UseIPv4 {
-		add("network.address_ipv4", server.Listener{Network: server.NetworkTCP4, Address: n.AddressIPv4.String(), TLS: n.EnableTLS, Proxy: proxy})
-	}
-	if n.UseIPv6 {
-		add("network.address_ipv6", server.Listener{
-			Network: server.NetworkTCP6, Address: n.AddressIPv6.String(), DualStack: !n.SetOnlyIPv6, TLS: n.EnableTLS, Proxy: proxy,
-		})
-	}
+	all := d.defaultPair()
 	var problems config.Problems
 	var passed map[string][]*os.File
 	for i := range d.cfg.Listeners {
@@ -139,34 +130,71 @@ func (d *Daemon) wantedListeners() ([]listener, error) {
 		if err != nil {
 			continue // Validate has said so
 		}
-		l := server.Listener{Address: rest, TLS: c.TLS, Proxy: serverProxy(c.Proxy)}
-		switch kind {
-		case config.EndpointTCP:
-			l.Network = server.NetworkTCP4
-			if netip.MustParseAddrPort(rest).Addr().Is6() {
-				l.Network = server.NetworkTCP6
-			}
-			add(path, l)
-		case config.EndpointUnix:
-			l.Network, l.Mode = server.NetworkUnix, fs.FileMode(c.Mode)
-			if l.Owner, err = owner(c); err != nil {
-				problems = append(problems, d.cfg.Problem(path, "%v", err))
-			}
-			add(path, l)
-		case config.EndpointSystemd:
-			if passed == nil {
-				passed = passedSockets()
-			}
-			l.Network = server.NetworkInherited
-			if len(passed[rest]) == 0 {
-				problems = append(problems, d.cfg.Problem(path, "%s", noSocket(rest, passed)))
-			}
-			for _, l.File = range passed[rest] {
-				add(path, l)
-			}
+		if kind == config.EndpointSystemd && passed == nil {
+			passed = passedSockets()
+		}
+		more, err := further(c, kind, rest, passed)
+		if err != nil {
+			problems = append(problems, d.cfg.Problem(path, "%v", err))
+		}
+		for _, l := range more {
+			l.Name = path
+			all = append(all, listener{l, path})
 		}
 	}
 	return all, problems.Err()
+}
+
+// defaultPair returns the listeners of [network].
+func (d *Daemon) defaultPair() (pair []listener) {
+	n := &d.cfg.Network
+	add := func(path string, l server.Listener) {
+		l.Name, l.TLS = path, n.EnableTLS
+		switch {
+		case n.ProxyProtocol:
+			l.Proxy = server.ProxyProtocol
+		case n.RunsBehindReverseProxy:
+			l.Proxy = server.ProxyHeader
+		}
+		pair = append(pair, listener{l, path})
+	}
+	if n.UseIPv4 {
+		add("network.address_ipv4", server.Listener{Network: server.NetworkTCP4, Address: n.AddressIPv4.String()})
+	}
+	if n.UseIPv6 {
+		add("network.address_ipv6", server.Listener{Network: server.NetworkTCP6, Address: n.AddressIPv6.String(), DualStack: !n.SetOnlyIPv6})
+	}
+	return pair
+}
+
+// further returns the listeners of a [[listeners]] table: one, or one for each
+// socket that systemd passed under a name.
+func further(c *config.Listener, kind config.EndpointKind, rest string, passed map[string][]*os.File) ([]server.Listener, error) {
+	l := server.Listener{Address: rest, TLS: c.TLS, Proxy: serverProxy(c.Proxy)}
+	switch kind {
+	case config.EndpointTCP:
+		l.Network = server.NetworkTCP4
+		if netip.MustParseAddrPort(rest).Addr().Is6() {
+			l.Network = server.NetworkTCP6
+		}
+	case config.EndpointUnix:
+		l.Network, l.Mode = server.NetworkUnix, fs.FileMode(c.Mode)
+		var err error
+		if l.Owner, err = owner(c); err != nil {
+			return nil, err
+		}
+	case config.EndpointSystemd:
+		l.Network = server.NetworkInherited
+		if len(passed[rest]) == 0 {
+			return nil, errors.New(noSocket(rest, passed))
+		}
+		var all []server.Listener
+		for _, l.File = range passed[rest] {
+			all = append(all, l)
+		}
+		return all, nil
+	}
+	return []server.Listener{l}, nil
 }
 
 // passedSockets returns the sockets that systemd passed to the process, by name.
@@ -241,7 +269,7 @@ func (d *Daemon) announce() {
 		if l.TLS {
 			say = say.With("tls", true)
 		}
-		switch url := l.announceURL(addr); {
+		switch url := d.announceURL(l, addr); {
 		case url != "":
 			notice(say, "listening", "announce_url", url)
 		case l.Proxy != server.ProxyNone:
@@ -255,7 +283,7 @@ func (d *Daemon) announce() {
 // urls returns the announce URLs of the listeners that clients reach directly.
 func (d *Daemon) urls() (urls []string) {
 	for i, addr := range d.Addrs() {
-		if url := d.listeners[i].announceURL(addr); url != "" {
+		if url := d.announceURL(&d.listeners[i], addr); url != "" {
 			urls = append(urls, url)
 		}
 	}
@@ -264,16 +292,23 @@ func (d *Daemon) urls() (urls []string) {
 
 // announceURL returns the URL that clients on other machines reach a listener
 // by, as far as this machine knows, and "" where they reach a proxy instead.
-func (l *listener) announceURL(addr net.Addr) string {
+func (d *Daemon) announceURL(l *listener, addr net.Addr) string {
 	tcp, isTCP := addr.(*net.TCPAddr)
 	if !isTCP || l.Proxy != server.ProxyNone {
 		return ""
+	}
+	at := tcp.AddrPort()
+	if l.TLS {
+		for _, c := range d.server.Certificates() {
+			if name := certificateName(&c); len(c.Names) > 0 && !strings.HasPrefix(name, "*") {
+				return "https://" + net.JoinHostPort(name, strconv.Itoa(int(at.Port()))) + "/announce"
+			}
+		}
 	}
 	scheme := "http"
 	if l.TLS {
 		scheme = "https"
 	}
-	at := tcp.AddrPort()
 	if at.Addr().IsUnspecified() {
 		interfaces, err := net.InterfaceAddrs()
 		if err != nil {

@@ -109,6 +109,20 @@ func serverConfig(cfg *config.Config) server.Config {
 		IndexPage:       []byte(indexPage),
 		NoClientAddress: failure(bittorrent.FailureClientAddress),
 		RateLimited:     failure(bittorrent.FailureRate),
+		Limits:          serverLimits(&cfg.Limits),
+	}
+}
+
+// serverLimits returns what one address may cost.
+func serverLimits(l *config.Limits) server.Limits {
+	return server.Limits{
+		MaxConnections:     l.MaxConnections,
+		AddressConnections: l.MaxConnectionsPerIP,
+		ConnectionRate:     l.ConnectionsPerSecondPerIP,
+		ConnectionBurst:    l.ConnectionBurstPerIP,
+		RequestRate:        l.RequestsPerSecondPerIP,
+		RequestBurst:       l.RequestBurstPerIP,
+		Exempt:             l.ExemptSources,
 	}
 }
 
@@ -125,6 +139,16 @@ func certificateFiles(cfg *config.Config) (files []server.CertificateFiles) {
 		files = append(files, server.CertificateFiles{Chain: c.CertificatePath, Key: c.PrivateKeyPath})
 	}
 	return files
+}
+
+// certificateKey returns the key of the configuration that names a certificate.
+func (d *Daemon) certificateKey(files server.CertificateFiles) string {
+	for i, c := range d.cfg.TLS.Certificates {
+		if c.CertificatePath == files.Chain && c.PrivateKeyPath == files.Key {
+			return fmt.Sprintf("tls.certificates[%d].certificate_path", i)
+		}
+	}
+	return "network.tls_certificate_path"
 }
 
 // needsTLS reports whether any listener speaks TLS.

@@ -5,6 +5,7 @@ import (
 
 	"spate/internal/admin"
 	"spate/internal/bittorrent"
+	"spate/internal/config"
 	"spate/internal/metrics"
 	"spate/internal/tracker"
 )
@@ -130,6 +131,7 @@ func (d *Daemon) addRooms(s *admin.Stats) {
 	server := d.server.Stats()
 	s.Connections = admin.Connections{
 		Open:          server.Open,
+		Limit:         uint64(d.cfg.Limits.MaxConnections),
 		Accepted:      admin.Families{IPv4: server.Accepted4, IPv6: server.Accepted6},
 		BytesReceived: server.BytesIn,
 		BytesSent:     server.BytesOut,
@@ -137,8 +139,10 @@ func (d *Daemon) addRooms(s *admin.Stats) {
 	for _, c := range server.Ended {
 		s.Connections.Closed = append(s.Connections.Closed, admin.Count(c))
 	}
-	access := d.accessSnapshot()
-	if d.cfg.AccessList.Mode != "off" {
+	for _, c := range d.certificates() {
+		s.Certificates = append(s.Certificates, admin.Certificate(c))
+	}
+	if access := d.accessSnapshot(); d.cfg.AccessList.Mode != config.AccessOff {
 		s.Access = &admin.Access{Mode: access.Mode, Entries: access.Entries, Loaded: access.LastReload, Stale: !access.LastReloadGood}
 	}
 }

@@ -44,11 +44,23 @@ func (d *Daemon) reloadAccess() error {
 		return err
 	}
 	d.log.Info("the access list was reloaded", "added", change.Added, "removed", change.Removed, "hashes", change.Total,
-		"took", time.Since(start).Round(time.Millisecond))
+		"took", time.Since(start).Round(time.Millisecond).String())
 	return nil
 }
 
-func (d *Daemon) reloadCertificates() error { return nil }
+func (d *Daemon) reloadCertificates() error {
+	if !needsTLS(&d.cfg) {
+		return nil
+	}
+	if err := d.server.Reload(); err != nil {
+		d.log.Error("the certificates were not reloaded", "error", err)
+		return err
+	}
+	for _, c := range d.server.Certificates() {
+		d.log.Info("the certificates were reloaded", "file", c.Chain, "names", c.Names, "not_after", c.NotAfter)
+	}
+	return nil
+}
 
 // watched returns the paths of the files that are loaded again when they change.
 func (d *Daemon) watched() (paths []string) {

@@ -16,7 +16,24 @@ func (d *Daemon) snapshot() metrics.Snapshot {
 		Server:  d.serverSnapshot(),
 		Store:   d.storeSnapshot(),
 		Access:  d.accessSnapshot(),
+
+		Certificates: d.certificates(),
 	}
+}
+
+func (d *Daemon) certificates() (all []metrics.Certificate) {
+	for _, c := range d.server.Certificates() {
+		all = append(all, metrics.Certificate{Name: certificateName(&c), Expiry: c.NotAfter})
+	}
+	return all
+}
+
+// certificateName returns the first name that a certificate is for.
+func certificateName(c *server.Certificate) string {
+	if len(c.Names) > 0 {
+		return c.Names[0]
+	}
+	return c.Chain
 }
 
 func (d *Daemon) trackerSnapshot() metrics.Tracker {
@@ -69,7 +86,9 @@ func (d *Daemon) serverSnapshot() metrics.Server {
 		BytesOut:     stats.BytesOut,
 		Accepted:     metrics.ByFamily{IPv4: stats.Accepted4, IPv6: stats.Accepted6},
 		Open:         []metrics.Count{{Label: "open", Value: stats.Open}},
+		Limits:       []metrics.Count{{Label: "connections", Value: uint64(d.cfg.Limits.MaxConnections)}},
 		Ended:        counts(stats.Ended),
+		Handshakes:   counts(stats.Handshakes),
 		AcceptPauses: stats.AcceptPauses,
 		AcceptErrors: stats.AcceptErrors,
 	}
