@@ -1,6 +1,9 @@
 package server
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // An outcome is what became of a request. The set is closed.
 type outcome uint8
@@ -92,6 +95,20 @@ type counters struct {
 	_          [64]byte
 }
 
+// LoopStats is what one event loop tells of itself. A sum over Connections may
+// be off by those that are being handed over.
+type LoopStats struct {
+	// Woken is when the loop last woke up, by Config.Clock; 0 before Run. A
+	// healthy loop wakes up at least once a second.
+	Woken time.Duration
+	// Busy is the share of about the last 0.1 s before Woken that the loop was
+	// awake, from 0 to 1.
+	Busy float64
+	// Connections are those that wait in the loop for something: kept ones,
+	// and those with a partial head or an unsent reply.
+	Connections int
+}
+
 // A Count is one value of a closed set of labels.
 type Count struct {
 	Label string
@@ -103,15 +120,16 @@ type Stats struct {
 	// Requests4 and Requests6 count requests by outcome, for clients of each
 	// family; the order is fixed.
 	Requests4, Requests6 []Count
-	BytesIn, BytesOut    uint64  // of requests and replies, without TLS and TCP/IP
-	Accepted4, Accepted6 uint64  // connections; those of unix sockets are in Accepted4
-	Ended                []Count // connections by the reason of their end
-	Open                 uint64  // connections open now
-	AcceptPauses         uint64  // times that accepting paused for lack of descriptors or memory
-	AcceptErrors         uint64  // other failures of accept
-	Refused              []Count // connections and requests over a limit, by the limit
-	Handshakes           []Count // TLS handshakes by how they ended; "done" is the good one
-	Resumed              uint64  // good handshakes by a session ticket
+	BytesIn, BytesOut    uint64      // of requests and replies, without TLS and TCP/IP
+	Accepted4, Accepted6 uint64      // connections; those of unix sockets are in Accepted4
+	Ended                []Count     // connections by the reason of their end
+	Open                 uint64      // connections open now
+	Loops                []LoopStats // of each event loop; none where goroutines carry everything
+	AcceptPauses         uint64      // times that accepting paused for lack of descriptors or memory
+	AcceptErrors         uint64      // other failures of accept
+	Refused              []Count     // connections and requests over a limit, by the limit
+	Handshakes           []Count     // TLS handshakes by how they ended; "done" is the good one
+	Resumed              uint64      // good handshakes by a session ticket
 }
 
 // collect adds the counters of all workers up.

@@ -163,20 +163,21 @@ func (l *epollLoop) freed() {
 	}
 }
 
-// deafen closes the listening sockets.
+// deafen ends accepting and closes the loop's own listening sockets.
 func (l *epollLoop) deafen() {
+	if l.deaf {
+		return
+	}
+	l.deaf = true
 	for i := range l.listeners {
-		e := &l.listeners[i]
-		switch {
-		case e.fd < 0:
-		case e.shared || l.index == 0:
+		if e := &l.listeners[i]; e.shared || l.index == 0 {
 			_ = l.poller.Remove(e.fd) // the driver's to close
-		default:
+		} else {
 			loop.Close(e.fd)
 		}
-		e.fd = -1
 	}
-	l.listeners = l.listeners[:0]
+	l.listeners = nil
+	l.d.closeSockets()
 }
 
 // acceptRest takes what is queued, without a bound, before the queue is

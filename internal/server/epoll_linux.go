@@ -43,6 +43,7 @@ type epollDriver struct {
 	loops   []*epollLoop
 	phase   atomic.Uint32
 	budget  *loop.Budget // of what connections hold
+	deaf    atomic.Int32 // loops that have stopped to accept
 }
 
 // newLoopDriver makes the loops and binds the sockets of all but the first,
@@ -56,6 +57,8 @@ func newLoopDriver(s *Server, sockets []*socket) (driver, error) {
 			return nil, err
 		}
 		d.loops = append(d.loops, l)
+	}
+	for _, l := range d.loops {
 		if err := l.listen(sockets); err != nil {
 			d.close()
 			return nil, err
@@ -70,8 +73,28 @@ func (d *epollDriver) close() {
 		l.endRun()
 		l.poller.Close()
 	}
-	for _, s := range d.sockets {
-		s.close()
+}
+
+// stats may be called at any time, concurrently.
+func (d *epollDriver) stats() []LoopStats {
+	all := make([]LoopStats, len(d.loops))
+	for i, l := range d.loops {
+		all[i] = LoopStats{
+			Woken:       time.Duration(l.heartbeat.Load()),
+			Busy:        float64(l.busy.Load()) / 1000,
+			Connections: int(l.registered.Load()),
+		}
+	}
+	return all
+}
+
+// closeSockets closes the sockets that loops share or leave to the driver,
+// when the last loop has stopped to accept.
+func (d *epollDriver) closeSockets() {
+	if int(d.deaf.Add(1)) == len(d.loops) {
+		for _, s := range d.sockets {
+			s.close()
+		}
 	}
 }
 
@@ -218,6 +241,7 @@ func (l *epollLoop) wait() ([]loop.Event, error) {
 func (l *epollLoop) beat(now time.Duration) {
 	l.now = now
 	l.heartbeat.Store(int64(now))
+	l.registered.Store(int32(l.ids.Used()))
 }
 
 // handle does what one event asks for.

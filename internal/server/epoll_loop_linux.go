@@ -34,13 +34,16 @@ type epollLoop struct {
 
 	now          time.Duration // of this wake-up
 	phase        phase
+	deaf         bool          // accepts no more
 	swept        bool          // idle connections were closed for the stop
 	pausedUntil  time.Duration // when accepting goes on; 0 while it goes on
 	saidShortage time.Duration // when the log last said so; 0 is never
 
 	balancer
 
-	heartbeat atomic.Int64 // the time of the last wake-up; read by anyone
+	// What follows is read by anyone.
+	heartbeat  atomic.Int64 // the time of the last wake-up
+	registered atomic.Int32 // connections with a record, then
 }
 
 func newEpollLoop(d *epollDriver, index int) (*epollLoop, error) {

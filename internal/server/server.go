@@ -106,7 +106,7 @@ func (s *Server) setup() error {
 	}
 	var plain, rest []*socket
 	for _, sock := range s.sockets {
-		if s.reusesPorts(sock.listener) {
+		if s.loopsCarry(sock.listener) {
 			plain = append(plain, sock)
 		} else {
 			rest = append(rest, sock)
@@ -129,11 +129,15 @@ func (s *Server) setup() error {
 	return nil
 }
 
-// reusesPorts says whether the epoll loops carry a listener, each with a
-// socket of its own on the same port.
+// loopsCarry says whether the epoll loops carry the connections of a listener.
+func (s *Server) loopsCarry(l *Listener) bool {
+	return haveLoops && s.rules.cfg.Driver == DriverAuto && !l.TLS
+}
+
+// reusesPorts says whether each epoll loop has a socket of its own on the
+// listener's port. Otherwise they share its one socket.
 func (s *Server) reusesPorts(l *Listener) bool {
-	return haveLoops && s.rules.cfg.Driver == DriverAuto && !l.TLS &&
-		(l.Network == NetworkTCP4 || l.Network == NetworkTCP6)
+	return s.loopsCarry(l) && (l.Network == NetworkTCP4 || l.Network == NetworkTCP6)
 }
 
 // newExchange makes an exchange for a worker, with a handler and counters of
@@ -208,6 +212,11 @@ func (s *Server) SetLimits(l Limits) error {
 func (s *Server) Stats() Stats {
 	st := collect(s.workers)
 	st.Refused = s.rules.limits.refusals()
+	for _, d := range s.drivers {
+		if d, ok := d.(interface{ stats() []LoopStats }); ok {
+			st.Loops = d.stats()
+		}
+	}
 	return st
 }
 
