@@ -223,6 +223,7 @@ func TestParseAnnounceClaimedAddresses(t *testing.T) {
 		{params: "&ip=&ipv4=&ipv6="},
 		{params: "&ip=%zz&ipv4=%&ipv6=%1"},
 		{params: "&ip=1.2.3.4:x"},
+		{params: "&ip=host:6881"},
 		{params: "&ip=1.2.3.4:65536"},
 		{params: "&ip=[1.2.3.4]:80"},
 		{params: "&ip=[::1"},
@@ -250,5 +251,37 @@ func TestParseAnnounceClaimedAddresses(t *testing.T) {
 				t.Errorf("%q: %s is %v, want %v", tc.params, field.name, field.got, want)
 			}
 		}
+	}
+}
+
+func TestParseAnnounceIgnoredParameters(t *testing.T) {
+	want := mustParse(t, goodQuery)
+	for _, params := range []string{
+		"&uploaded=1&downloaded=2&corrupt=3&redundant=4", "&uploaded=-1&downloaded=x&corrupt=&redundant",
+		"&key=%zz&trackerid=%&supportcrypto=1&requirecrypto=1", "&no_peer_id=1&cryptoport=9&azudp=5&natmapped=1",
+		"&ports=1&portx&por=1&info_hashes=x&peer_ids=x&lefty=0&events=stopped&numwanted=0&compacted=0&ipv5=1.2.3.4",
+		"&ip4=1.2.3.4&i=&p=&l=&e=&n=&c=&I=&_=",
+	} {
+		if got := mustParse(t, goodQuery+params); got != want {
+			t.Errorf("%q changes the request to %+v", params, got)
+		}
+		if got := mustParse(t, params[1:]+"&"+goodQuery); got != want {
+			t.Errorf("%q in front changes the request to %+v", params, got)
+		}
+	}
+}
+
+// TestParseAnnounceDuplicates: the last one wins, but for info_hash and port,
+// which TestParseAnnounceFailures has.
+func TestParseAnnounceDuplicates(t *testing.T) {
+	first := "&left=0&event=stopped&numwant=1&compact=0&ip=1.1.1.1&ipv4=2.2.2.2&ipv6=::3&peer_id=bad"
+	last := "&left=5&event=started&numwant=9&compact=1&ip=4.4.4.4&ipv4=5.5.5.5&ipv6=::6&peer_id=aaaaaaaaaaaaaaaaaaaa"
+	port := hashQuery + "&port=1"
+	if got, want := mustParse(t, port+first+last), mustParse(t, port+last); got != want {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	var r bittorrent.AnnounceRequest
+	if f := ParseAnnounce([]byte(port+last+first), &r); f != bittorrent.FailurePeerIDLength {
+		t.Errorf("a bad peer_id after a good one: %s", f.Label())
 	}
 }
