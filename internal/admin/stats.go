@@ -116,9 +116,10 @@ func (s *Server) stats() Stats {
 	st := s.src.Stats()
 	h := s.health()
 	st.State, st.Problems = h.State.String(), h.Problems
-	st.Time = time.Now().Round(time.Millisecond)
+	now := time.Now()
+	st.Time = now.Round(time.Millisecond)
 	if !st.Started.IsZero() {
-		st.UptimeSeconds = st.Time.Sub(st.Started).Seconds()
+		st.UptimeSeconds = now.Sub(st.Started).Seconds()
 	}
 	st.Process = Process{
 		ResidentBytes: s.resident.bytes(),

@@ -8,16 +8,18 @@ const $ = id => document.getElementById(id);
 
 // ---- numbers as people read them ----
 
+// scaled writes three digits of a number below 1000.
+const scaled = n => round(n, n < 10 ? 2 : n < 100 ? 1 : 0);
 const round = (n, digits) => n.toLocaleString("en-US", {maximumFractionDigits: digits, minimumFractionDigits: 0});
 function short(n) {
   for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e4]]) {
-    if (Math.abs(n) >= size) { const m = unit === "k" ? n / 1e3 : n / size; return [round(m, m < 100 ? 1 : 0), unit]; }
+    if (Math.abs(n) >= size) return [scaled(n / (unit === "k" ? 1e3 : size)), unit];
   }
   return [round(n, n !== 0 && Math.abs(n) < 10 ? 1 : 0), ""];
 }
 function bytes(n) {
   for (const [unit, size] of [["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 2 ** 10]]) {
-    if (n >= size) { const m = n / size; return [round(m, m < 100 ? 1 : 0), unit]; }
+    if (n >= size) return [scaled(n / size), unit];
   }
   return [round(n, 0), "B"];
 }
@@ -98,15 +100,14 @@ function shown() {
   return points.filter(p => p.time >= end - span);
 }
 
-// A path through values; a quantity that was not measured breaks no line.
+// A path through the values of one series.
 function path(list, key, x, y) {
   return list.map((p, i) => `${i ? "L" : "M"}${x(p).toFixed(1)} ${y(p[key]).toFixed(1)}`).join("");
 }
 
 function drawTile(t, list) {
   const newest = list[list.length - 1];
-  const at = t.pointed !== undefined ? list[Math.min(t.pointed, list.length - 1)] : newest;
-  if (!at) return;
+  const at = list.find(p => p.time === t.pointed) || newest;
   const [value, unit] = t.show(at[t.key]);
   t.number.replaceChildren(value, element("small", "", unit + t.unit));
   t.at.textContent = at === newest ? "" : new Date(at.time * 1000).toLocaleTimeString();
@@ -135,7 +136,7 @@ function pointAt(t, event) {
   const time = list[0].time + (event.clientX - box.left) / box.width * (end - list[0].time);
   let best = 0;
   list.forEach((p, i) => { if (Math.abs(p.time - time) < Math.abs(list[best].time - time)) best = i; });
-  t.pointed = best === list.length - 1 ? undefined : best;
+  t.pointed = best === list.length - 1 ? undefined : list[best].time;
   drawTile(t, list);
 }
 
@@ -202,7 +203,7 @@ function split(oneName, one, twoName, two) {
 function facts(s) {
   const rows = [], c = s.connections, now = Date.parse(s.time);
   const add = (name, value, warn) => rows.push(element("dt", "", name), element("dd", warn ? "warn" : "", value));
-  for (const url of s.urls || []) add("Announce URL", url);
+  for (const url of s.urls || []) rows.push(element("dd", "url", url));
   const a = s.access_list;
   if (!a) add("Access list", "off");
   else {
