@@ -37,7 +37,8 @@ func newCollector(namespace string, aquatic bool, gather func() Snapshot) *colle
 		}
 	}
 	add(namespace, trackerMetrics())
-	add(namespace, serverMetrics())
+	add(namespace, httpMetrics())
+	add(namespace, connectionMetrics())
 	add(namespace, storeMetrics())
 	add(namespace, reloadMetrics())
 	if aquatic {

@@ -52,8 +52,8 @@ func requestsByOutcome(s *Snapshot, emit emitFunc) {
 	}
 }
 
-// serverMetrics are about connections.
-func serverMetrics() []metric {
+// httpMetrics are about requests and what they weigh.
+func httpMetrics() []metric {
 	return []metric{
 		{
 			"http_requests_total", counter,
@@ -71,6 +71,12 @@ func serverMetrics() []metric {
 			"Bytes of replies, without those of TLS and TCP/IP.",
 			nil, one(func(s *Snapshot) uint64 { return s.Server.BytesOut }),
 		},
+	}
+}
+
+// connectionMetrics are about connections and who carries them.
+func connectionMetrics() []metric {
+	return []metric{
 		{
 			"connections_accepted_total", counter,
 			"Connections that were accepted, by the address family of their source; unix sockets count as ipv4.",
