@@ -179,12 +179,23 @@ func notes(cfg *config.Config) (warn, info []string) {
 		warn = append(warn, fmt.Sprintf("[cleaning] max_peer_age = %d is shorter than the %d seconds between two announces of a client: peers will be missing in between",
 			cfg.Cleaning.MaxPeerAge, interval*11/10/time.Second))
 	}
-	for _, key := range []struct{ path, why string }{
-		{"swarm_workers", "every socket worker reaches all swarms"},
-		{"cleaning.connection_cleaning_interval", "connections end when they are due"},
-		{"metrics.torrent_count_update_interval", "all values are as fresh as the request for them"},
+	standard := config.Default()
+	for _, key := range []struct {
+		path string
+		set  bool
+		why  string
+	}{
+		{"swarm_workers", cfg.IsSet("swarm_workers"), "every socket worker reaches all swarms"},
+		{
+			"cleaning.connection_cleaning_interval", cfg.Cleaning.ConnectionCleaningInterval != standard.Cleaning.ConnectionCleaningInterval,
+			"connections end when they are due",
+		},
+		{
+			"metrics.torrent_count_update_interval", cfg.Metrics.TorrentCountUpdateInterval != standard.Metrics.TorrentCountUpdateInterval,
+			"all values are as fresh as the request for them",
+		},
 	} {
-		if cfg.IsSet(key.path) {
+		if key.set {
 			info = append(info, key.path+" has no effect here: "+key.why)
 		}
 	}
