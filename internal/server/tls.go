@@ -23,8 +23,13 @@ func (s *Server) tlsConfig() *tls.Config {
 	if choose == nil {
 		choose = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }
 	}
+	curves := []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384}
+	if cfg.PostQuantum {
+		curves = append(curves, tls.X25519MLKEM768)
+	}
 	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
+		MinVersion:       tls.VersionTLS12,
+		CurvePreferences: curves,
 		// Those of TLS 1.3 are all fine and not for us to choose. Of 1.2 only
 		// those with forward secrecy and without CBC.
 		CipherSuites: []uint16{
