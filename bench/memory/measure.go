@@ -21,7 +21,6 @@ const (
 	fixed      = 24 * mib
 )
 
-
 func budget(s swarm.Stats) int64 {
 	return int64(s.Torrents)*perTorrent + int64(s.Peers4)*perPeer4 + int64(s.Peers6)*perPeer6 + fixed
 }
