@@ -53,7 +53,9 @@ func (s *Store) Announce(now time.Duration, a *bittorrent.Announce, r *bittorren
 		sh.full++
 		return bittorrent.FailureFull
 	}
-	other.open(sh, rec, torrent, !six)
+	if torrent.has(!six) {
+		other.open(sh, rec, torrent, !six)
+	}
 	r.Complete = own.complete() + other.complete()
 	r.Incomplete = own.incomplete() + other.incomplete()
 	r.Downloaded = torrent.downloaded
@@ -91,7 +93,9 @@ func (sh *shard) stop(rec uint32, torrent *record, a *bittorrent.Announce, k *pe
 		own.remove(at)
 		own.save()
 	}
-	other.open(sh, rec, torrent, !six)
+	if torrent.has(!six) {
+		other.open(sh, rec, torrent, !six)
+	}
 	r.Complete = own.complete() + other.complete()
 	r.Incomplete = own.incomplete() + other.incomplete()
 	r.Downloaded = torrent.downloaded

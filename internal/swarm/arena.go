@@ -140,7 +140,7 @@ func (a *arena) release(n uint32) {
 }
 
 // trim gives resident free pages of one region back to the system, where there
-// are more than a sixteenth of those in use and keepPages. It reports whether
+// are more than a 32nd of those in use and keepPages. It reports whether
 // there may be more to do; the call after that starts anew. Only the taking and
 // the giving back of pages is under the lock, not the system's part.
 func (a *arena) trim() (more bool) {
@@ -148,7 +148,7 @@ func (a *arena) trim() (more bool) {
 	if a.trims == 0 {
 		a.trims = len(a.info)
 	}
-	if a.trims == 0 || a.warm <= keepPages+int(a.used.Load()/16) {
+	if a.trims == 0 || a.warm <= keepPages+int(a.used.Load()/32) {
 		a.trims = 0
 		a.mu.Unlock()
 		return false

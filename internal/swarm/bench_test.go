@@ -68,14 +68,21 @@ func announcer(s *swarm.Store, hash bittorrent.InfoHash, n int, seed uint64) fun
 	}
 }
 
+// measure runs op as often as the benchmark wants, and reports the processor time
+// of one besides.
+func measure(b *testing.B, op func()) {
+	b.ReportAllocs()
+	begin := cpuTime(b)
+	for b.Loop() {
+		op()
+	}
+	b.ReportMetric(float64((cpuTime(b)-begin).Nanoseconds())/float64(b.N), "cpu-ns/op")
+}
+
 func benchmarkSwarm(b *testing.B, n int) {
 	s := newStore(b)
 	fillSwarm(s, hashOf(1), n)
-	announce := announcer(s, hashOf(1), n, 1)
-	b.ReportAllocs()
-	for b.Loop() {
-		announce()
-	}
+	measure(b, announcer(s, hashOf(1), n, 1))
 }
 
 // The budget is 400 ns for 10,000 peers; the others show that size costs only
@@ -142,13 +149,12 @@ func BenchmarkAnnounceCold1M(b *testing.B) {
 	}
 	a := &bittorrent.Announce{Port: 6881, NumWant: 50}
 	r := &bittorrent.AnnounceReply{Peers: make([]byte, 0, 512), Peers6: make([]byte, 0, 1024)}
-	b.ReportAllocs()
-	for b.Loop() {
+	measure(b, func() {
 		i := rng.Uint32N(peers)
 		u := known[i]
 		a.InfoHash, a.Addr, a.Seeder = hashOf(uint64(torrents*u*u*u)), addrOf(i), i%3 == 0
 		s.Announce(time.Second, a, r)
-	}
+	})
 }
 
 // BenchmarkSweep is one slice of a pass over 5,000,000 peers that are not old;
@@ -197,9 +203,7 @@ func BenchmarkForcedGC(b *testing.B) {
 	s := newStore(b)
 	longTail(s, 1_000_000, 5_000_000, addrOf)
 	runtime.GC()
-	for b.Loop() {
-		runtime.GC()
-	}
+	measure(b, runtime.GC)
 	var gc debug.GCStats
 	debug.ReadGCStats(&gc)
 	longest := time.Duration(0)
@@ -250,12 +254,11 @@ func BenchmarkAnnounceHostile(b *testing.B) {
 			a := &bittorrent.Announce{InfoHash: hashOf(1), Port: 6881, NumWant: 50}
 			r := &bittorrent.AnnounceReply{Peers: make([]byte, 0, 512), Peers6: make([]byte, 0, 1024)}
 			i := uint32(0)
-			b.ReportAllocs()
-			for b.Loop() {
+			measure(b, func() {
 				h.next(i, a)
 				s.Announce(time.Duration(i)*time.Microsecond, a, r)
 				i++
-			}
+			})
 			if err := s.CheckInvariants(); err != nil {
 				b.Fatal(fmt.Errorf("after %d: %w", i, err))
 			}

@@ -5,9 +5,10 @@ package swarm
 
 // These keep a list from going to and fro between two forms.
 const (
-	bigLowNum, bigLowDen = 3, 4           // of the largest block: a big list becomes a block again
-	segmentSlack         = 64             // free places before a big list's last page goes
-	inlineLow            = inlineMax4 - 1 // IPv4 peers at which a record becomes small again
+	blockLowNum, blockLowDen = 3, 4           // of a block: a smaller one is looked for
+	bigLowNum, bigLowDen     = 3, 4           // of the largest block: a big list becomes a block again
+	segmentSlack             = 64             // free places before a big list's last page goes
+	inlineLow                = inlineMax4 - 1 // IPv4 peers at which a record becomes small again
 )
 
 // blockPeers returns how many peers a block of class c holds.
@@ -94,8 +95,10 @@ func (l *list) release() {
 			l.sh.arena.release(l.big.segments[pages-1])
 			l.big.segments = shrink(l.big.segments, int(pages-1))
 		}
-	case l.class >= 2 && l.size <= l.blockPeers(l.class-2):
-		l.toBlock(l.class - 1)
+	case l.size <= l.blockPeers(l.class)*blockLowNum/blockLowDen:
+		if c := l.classFor(l.size + 1); c < l.class {
+			l.toBlock(c)
+		}
 	}
 	if l.size <= inlineLow {
 		l.save()

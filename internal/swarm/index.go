@@ -1,5 +1,11 @@
 package swarm
 
+import (
+	"encoding/binary"
+
+	"spate/internal/bittorrent"
+)
+
 // A list's index: none, a block, or a directory of pages. See layout.go.
 const (
 	indexFrom   = 33  // peers from which a list has an index
@@ -118,12 +124,7 @@ func (l *list) indexBuild() {
 // find returns the position of a peer.
 func (l *list) find(k *peerKey, h uint64) (at uint32, found bool) {
 	if l.indexForm == indexNone {
-		for i := range l.size {
-			if keyAt(l.wire(i), l.six) == *k {
-				return i, true
-			}
-		}
-		return 0, false
+		return l.scan(k)
 	}
 	s := l.indexSlots(h)
 	tag := tagOf(h)
@@ -132,6 +133,27 @@ func (l *list) find(k *peerKey, h uint64) (at uint32, found bool) {
 			if at := s[i]&posMask - 1; keyAt(l.wire(at), l.six) == *k {
 				return at, true
 			}
+		}
+	}
+	return 0, false
+}
+
+// scan finds a peer of a list without an index, which is in one piece.
+func (l *list) scan(k *peerKey) (at uint32, found bool) {
+	wire := l.buf[l.wireAt:]
+	if l.six {
+		for i := range l.size {
+			if keyAt(wire[i*bittorrent.CompactLen6:], true) == *k {
+				return i, true
+			}
+		}
+		return 0, false
+	}
+	want := k.lo<<16 | uint64(k.port)
+	for i := range l.size {
+		peer := wire[i*bittorrent.CompactLen4:][:bittorrent.CompactLen4]
+		if uint64(binary.BigEndian.Uint32(peer))<<16|uint64(binary.BigEndian.Uint16(peer[4:])) == want {
+			return i, true
 		}
 	}
 	return 0, false

@@ -104,14 +104,16 @@ type list struct {
 
 // open opens one family's list of a record.
 func (l *list) open(sh *shard, rec uint32, r *record, six bool) {
-	*l = list{sh: sh, rec: rec, r: r, six: six, width: bittorrent.CompactLen4}
+	l.sh, l.rec, l.r, l.six = sh, rec, r, six
+	l.big, l.buf, l.n, l.size = nil, nil, [counts]uint32{}, 0
 	head := r.head
+	l.width = bittorrent.CompactLen4
 	if six {
 		l.width = bittorrent.CompactLen6
 		head >>= headShift
 	}
 	if r.head&headFull == 0 {
-		l.form = formInline
+		l.form, l.class, l.indexForm, l.indexClass = formInline, 0, indexNone, 0
 		if head&(1<<headShift-1) != 0 {
 			for i := range l.n {
 				l.n[i] = uint32(head>>(4*i)) & 15
@@ -122,19 +124,26 @@ func (l *list) open(sh *shard, rec uint32, r *record, six bool) {
 		l.indexForm, l.indexClass = uint8(head>>7&3), uint8(head>>9&31)
 		switch l.form {
 		case formBlock:
-			at := l.headAt() + 8
+			n := r.area[l.headAt()+8:][:counts]
 			for i := range l.n {
-				l.n[i] = uint32(r.area[at+i])
+				l.n[i] = uint32(n[i])
 			}
 		case formBig:
 			l.big = &sh.bigs[l.handle()]
 			l.n = l.big.n
 		}
 	}
-	for _, n := range l.n[:parts] {
-		l.size += n
-	}
+	n := &l.n
+	l.size = n[0] + n[1] + n[2] + n[3] + n[4]
 	l.view()
+}
+
+// has reports whether a record has peers of a family.
+func (r *record) has(six bool) bool {
+	if six {
+		return r.head>>headShift&(1<<headShift-1) != 0
+	}
+	return r.head&(1<<headShift-1) != 0
 }
 
 // save writes back what open has read and the caller has changed.
