@@ -10,8 +10,10 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -41,27 +43,8 @@ func run(file, dir string, port int) error {
 	if err != nil {
 		return err
 	}
-
-	cfg := torrent.NewDefaultClientConfig()
-	cfg.DefaultStorage = storage.NewFileOpts(storage.NewFileClientOpts{
-		ClientBaseDir:   dir,
-		PieceCompletion: storage.NewMapPieceCompletion(),
-	})
-	cfg.ListenPort = port
-	cfg.Seed = true
-	cfg.NoDHT = true
-	cfg.DisablePEX = true
-	cfg.DisableUTP = true
-	cfg.NoDefaultPortForwarding = true
-	announced := make(chan struct{}, 64)
-	cfg.TrackerDialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := new(net.Dialer).DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		return &trackerConn{Conn: conn, closed: announced}, nil
-	}
-	client, err := torrent.NewClient(cfg)
+	left := make(chan struct{}, 1)
+	client, err := torrent.NewClient(config(dir, port, left))
 	if err != nil {
 		return err
 	}
@@ -83,28 +66,56 @@ func run(file, dir string, port int) error {
 	<-ctx.Done()
 
 	// The library announces stopped in the background and waits for nothing, so
-	// the program has to live until the tracker's connection is closed.
-	for len(announced) > 0 {
-		<-announced
-	}
+	// the program has to live until that announce's connection is closed.
 	t.Drop()
 	select {
-	case <-announced:
+	case <-left:
 		return nil
 	case <-time.After(goodbye):
 		return errors.New("the tracker was not told that we stop")
 	}
 }
 
-// A trackerConn tells when the library is done with a connection to the tracker;
-// it uses a new one for each announce.
-type trackerConn struct {
+// config returns a configuration without any other way to find peers than the
+// tracker. left is told when the announce of event=stopped is over.
+func config(dir string, port int, left chan<- struct{}) *torrent.ClientConfig {
+	cfg := torrent.NewDefaultClientConfig()
+	cfg.DefaultStorage = storage.NewFileOpts(storage.NewFileClientOpts{
+		ClientBaseDir:   dir,
+		PieceCompletion: storage.NewMapPieceCompletion(),
+	})
+	cfg.ListenPort = port
+	cfg.Seed = true
+	cfg.NoDHT = true
+	cfg.DisablePEX = true
+	cfg.DisableUTP = true
+	cfg.NoDefaultPortForwarding = true
+	var leaving atomic.Bool
+	cfg.HttpRequestDirector = func(r *http.Request) error {
+		if r.URL.Query().Get("event") == "stopped" {
+			leaving.Store(true)
+		}
+		return nil
+	}
+	cfg.TrackerDialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil || !leaving.Load() {
+			return conn, err
+		}
+		return &lastConn{Conn: conn, closed: left}, nil
+	}
+	return cfg
+}
+
+// A lastConn tells when the library is done with its last connection to the
+// tracker; it makes a new one for each announce.
+type lastConn struct {
 	net.Conn
 	closed chan<- struct{}
 }
 
 // Close closes the connection and reports it.
-func (c *trackerConn) Close() error {
+func (c *lastConn) Close() error {
 	err := c.Conn.Close()
 	select {
 	case c.closed <- struct{}{}:

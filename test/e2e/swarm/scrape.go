@@ -51,7 +51,15 @@ func Scrape(client *http.Client, announceURL string, h metainfo.Hash) (Counts, e
 
 // Get returns the body of a reply with status 200.
 func Get(client *http.Client, target string) ([]byte, error) {
-	resp, err := client.Get(target)
+	req, err := http.NewRequest(http.MethodGet, target, nil)
+	if err != nil {
+		return nil, err
+	}
+	return do(client, req)
+}
+
+func do(client *http.Client, req *http.Request) ([]byte, error) {
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +69,7 @@ func Get(client *http.Client, target string) ([]byte, error) {
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s: %q", target, resp.Status, body)
+		return nil, fmt.Errorf("%s: %s: %q", req.URL.Path, resp.Status, body)
 	}
 	return body, nil
 }
