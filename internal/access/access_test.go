@@ -312,6 +312,35 @@ func TestSetBytesPerHash(t *testing.T) {
 	}
 }
 
+// TestSetSpreadsMadeUpHashes: hashes that differ in a few bits only fill the
+// buckets as evenly as random ones do, and the filters keep others out.
+func TestSetSpreadsMadeUpHashes(t *testing.T) {
+	const n = 100_000
+	hashes := make([]bittorrent.InfoHash, n)
+	for i := range hashes {
+		hashes[i] = numbered(i)
+	}
+	s := newSet(hashes)
+	largest := uint64(0)
+	for b := range len(s.index) - 1 {
+		largest = max(largest, s.index[b+1]>>32-s.index[b]>>32)
+	}
+	if largest > 40 { // of random hashes, the chance of such a bucket is 10⁻²⁰
+		t.Errorf("the largest bucket has %d hashes", largest)
+	}
+	passed := 0
+	for i := range n {
+		h := numbered(n + i)
+		b, filter := s.find(&h)
+		if s.index[b]&filter == filter {
+			passed++
+		}
+	}
+	if passed > n/10 { // about 6 % are expected
+		t.Errorf("the filters let %d of %d other hashes pass", passed, n)
+	}
+}
+
 func TestAllowsDoesNotAllocate(t *testing.T) {
 	l := New(ModeDeny)
 	if _, err := l.LoadFile(write(t, hexA+"\n"+hexB)); err != nil {

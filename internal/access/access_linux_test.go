@@ -1,0 +1,42 @@
+package access
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+)
+
+// TestLoadFileWithoutPermission works as root too: the thread that opens the
+// file gives up root's way with files, and ends with its goroutine.
+func TestLoadFileWithoutPermission(t *testing.T) {
+	l := New(ModeDeny)
+	path := write(t, hexA)
+	if _, err := l.LoadFile(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	const nobody = 65534
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked
+		if os.Getuid() == 0 {
+			if err := syscall.Setfsuid(nobody); err != nil {
+				done <- err
+				return
+			}
+		}
+		_, err := l.LoadFile(path)
+		done <- err
+	}()
+	if err := <-done; !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("the error is %v, want %v", err, fs.ErrPermission)
+	}
+	if l.Len() != 1 || l.Allows(hash(t, hexA)) {
+		t.Errorf("the old list is gone: %d hashes", l.Len())
+	}
+}
