@@ -63,7 +63,9 @@ type round struct {
 	tracker *lab.Host
 	url     string // to put into the torrent
 	family  lab.Families
-	ca      string
+	ca      string // authority that the clients trust, for HTTPS
+
+	scrapeURL string // where the test itself asks; "" for url
 }
 
 // run starts the seeder and then one leecher of each other kind, waits until all
@@ -71,11 +73,14 @@ type round struct {
 // and waits until the tracker knows nobody.
 func (r round) run(t *testing.T, seeder client.Kind, kinds []client.Kind, files []swarm.File) {
 	torrent := swarm.New(t, "round of "+seeder.Name, files, r.url)
+	if r.scrapeURL == "" {
+		r.scrapeURL = r.url
+	}
 	peers := []*client.Peer{seeder.Start(t, client.Job{
 		Host:    r.network.NewHost(t, seeder.Name, r.family),
 		Torrent: torrent.Path, Dir: torrent.Dir, Seed: true, CA: r.ca,
 	})}
-	counts(t, seedWithin, r.tracker, r.url, torrent, peers, swarm.Counts{Complete: 1})
+	counts(t, seedWithin, r.tracker, r.scrapeURL, torrent, peers, swarm.Counts{Complete: 1})
 
 	quiet := 0
 	for _, kind := range kinds {
@@ -100,9 +105,9 @@ func (r round) run(t *testing.T, seeder client.Kind, kinds []client.Kind, files 
 	for late := range quiet + 1 {
 		want = append(want, swarm.Counts{Complete: len(peers) - late, Incomplete: late, Downloaded: downloaded})
 	}
-	counts(t, settleWithin, r.tracker, r.url, torrent, peers, want...)
+	counts(t, settleWithin, r.tracker, r.scrapeURL, torrent, peers, want...)
 	for _, p := range peers {
 		p.Leave(t)
 	}
-	counts(t, settleWithin, r.tracker, r.url, torrent, nil, swarm.Counts{Downloaded: downloaded})
+	counts(t, settleWithin, r.tracker, r.scrapeURL, torrent, nil, swarm.Counts{Downloaded: downloaded})
 }

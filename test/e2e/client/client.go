@@ -23,6 +23,9 @@ type Kind struct {
 	// Quiet clients never send event=completed, and say left=0 only with the next
 	// regular announce, which may be a minute away.
 	Quiet bool
+	// ChecksCA says that Job.CA takes effect: the client trusts that authority and
+	// no other.
+	ChecksCA bool
 
 	start  func(t testing.TB, j Job) *lab.Process
 	signal syscall.Signal                     // on which it says goodbye to the tracker
@@ -74,8 +77,8 @@ func (p *Peer) Leave(t testing.TB) {
 // in ../anacrolix.
 func Kinds(anacrolix string) []Kind {
 	return []Kind{
-		{Name: "transmission", start: startTransmission, pause: pauseTransmission},
-		{Name: "aria2", start: startAria2, signal: syscall.SIGINT},
+		{Name: "transmission", ChecksCA: true, start: startTransmission, pause: pauseTransmission},
+		{Name: "aria2", ChecksCA: true, start: startAria2, signal: syscall.SIGINT},
 		{Name: "rtorrent", start: startRTorrent, signal: syscall.SIGINT},
 		{Name: "qbittorrent", start: startQBittorrent, signal: syscall.SIGTERM},
 		{Name: "anacrolix", Quiet: true, start: anacrolixStarter(anacrolix), signal: syscall.SIGTERM},
