@@ -10,6 +10,7 @@ package config
 import "net/netip"
 
 //go:generate go run ./docgen
+//go:generate go test -run ^TestReference$ -update
 
 // A Config is everything that can be configured. Default and Load make one.
 type Config struct {
@@ -18,7 +19,8 @@ type Config struct {
 	// Accepted for aquatic_http's sake, without effect: there are no swarm
 	// workers, every socket worker reaches all swarms.
 	SwarmWorkers int `toml:"swarm_workers" range:"0..1024"`
-	// How much is logged: off, error, warn, info, debug or trace.
+	// How much is logged: off, error, warn, info, debug or trace. Only trace
+	// writes a line for each request.
 	LogLevel LogLevel `toml:"log_level" enum:"off error warn info debug trace"`
 
 	Network    Network    `toml:"network"`

@@ -7,7 +7,7 @@ var docs = map[string]string{
 	"Config":                              "A Config is everything that can be configured. Default and Load make one.",
 	"Config.SocketWorkers":                "Number of event loops that carry the connections. 0 is one for each core.",
 	"Config.SwarmWorkers":                 "Accepted for aquatic_http's sake, without effect: there are no swarm\nworkers, every socket worker reaches all swarms.",
-	"Config.LogLevel":                     "How much is logged: off, error, warn, info, debug or trace.",
+	"Config.LogLevel":                     "How much is logged: off, error, warn, info, debug or trace. Only trace\nwrites a line for each request.",
 	"Network":                             "The default pair of listeners, and what holds for all of them.",
 	"Network.UseIPv4":                     "Listen on IPv4.",
 	"Network.UseIPv6":                     "Listen on IPv6. Where this key or address_ipv6 is given, a machine without\nIPv6 is an error; otherwise it is a warning.",
