@@ -185,6 +185,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	start("server", d.server.Run)
 	start("sweep", forever(d.sweeper.run))
 	start("log", forever(d.limited.run))
+	start("monitor", forever(d.monitor))
 	start("watchdog", forever(d.watchdog))
 	for _, s := range d.operator {
 		start("operator", s.Run)

@@ -68,7 +68,7 @@ func (d *Daemon) listen(listeners []listener) error {
 	}
 	cfg.Clock = d.clock
 	var err error
-	d.server, err = server.New(cfg, func() server.Handler { return d.tracker.NewWorker() }, d.limited.logger())
+	d.server, err = server.New(cfg, d.newHandler, d.limited.logger())
 	if err != nil {
 		return d.byKey(err)
 	}
@@ -115,6 +115,11 @@ func bare(err error) error {
 		return call.Err
 	}
 	return err
+}
+
+// newHandler makes what answers the requests of one worker.
+func (d *Daemon) newHandler() server.Handler {
+	return &tracedWorker{Worker: d.tracker.NewWorker(), log: d.log, addresses: d.cfg.Log.LogAddresses}
 }
 
 // wantedListeners returns the listeners of the configuration that can be tried.

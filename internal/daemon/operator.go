@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
+	"time"
 
 	"spate/internal/admin"
 	"spate/internal/bittorrent"
@@ -9,6 +11,9 @@ import (
 	"spate/internal/metrics"
 	"spate/internal/tracker"
 )
+
+// loopStuck is how long an event loop may be away before it counts as stuck.
+const loopStuck = 10 * time.Second
 
 // openOperator opens the operator's listener and that of the metrics.
 func (d *Daemon) openOperator() error {
@@ -66,6 +71,11 @@ func (d *Daemon) health() admin.Health {
 func (d *Daemon) stuck() (problems []string) {
 	if d.sweeper.stuck() {
 		problems = append(problems, "The sweep of old peers does not come to an end.")
+	}
+	for i, l := range d.server.Stats().Loops {
+		if stall := d.stall(&l); stall > loopStuck {
+			problems = append(problems, fmt.Sprintf("Event loop %d has not answered for %v.", i, stall.Round(time.Second)))
+		}
 	}
 	return problems
 }

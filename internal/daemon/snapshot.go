@@ -9,6 +9,9 @@ import (
 	"spate/internal/tracker"
 )
 
+// loopWakes is how often a healthy event loop wakes up at least.
+const loopWakes = time.Second
+
 // snapshot gathers what the rooms have counted, for the metrics.
 func (d *Daemon) snapshot() metrics.Snapshot {
 	return metrics.Snapshot{
@@ -92,12 +95,25 @@ func (d *Daemon) serverSnapshot() metrics.Server {
 		AcceptPauses: stats.AcceptPauses,
 		AcceptErrors: stats.AcceptErrors,
 	}
+	for _, l := range stats.Loops {
+		s.LoopStall = append(s.LoopStall, d.stall(&l))
+		s.OpenByWorker = append(s.OpenByWorker, uint64(l.Connections))
+	}
 	for i := range stats.Requests4 {
 		s.Requests = append(s.Requests, metrics.ByFamily{
 			Label: stats.Requests4[i].Label, IPv4: stats.Requests4[i].Value, IPv6: stats.Requests6[i].Value,
 		})
 	}
 	return s
+}
+
+// stall returns for how long an event loop has been asleep or busy beyond what
+// a healthy one ever is.
+func (d *Daemon) stall(l *server.LoopStats) time.Duration {
+	if l.Woken == 0 {
+		return 0
+	}
+	return max(0, d.clock()-l.Woken-loopWakes)
 }
 
 func counts(all []server.Count) []metrics.Count {

@@ -1,0 +1,94 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// monitorEvery is how often what happened too often to log it is summed up.
+const monitorEvery = time.Minute
+
+// A concern is something that an operator should hear of, but once a minute and
+// not each time.
+type concern struct {
+	text  string
+	count func(*tally) uint64 // since the start
+}
+
+// tally is what concerns are counted by.
+type tally struct {
+	full, displaced, noClient, acceptPauses uint64
+	limits                                  map[string]uint64
+}
+
+// concerns returns what the monitor looks for.
+func concerns() []concern {
+	limit := func(label string) func(*tally) uint64 {
+		return func(t *tally) uint64 { return t.limits[label] }
+	}
+	return []concern{
+		{"the store is full: new torrents are refused (max_memory, max_torrents)", func(t *tally) uint64 { return t.full }},
+		{"the store is full: peers make way for newer ones (max_memory)", func(t *tally) uint64 { return t.displaced }},
+		{"a trusted proxy sends requests without a usable client address (reverse_proxy_ip_header_name)", func(t *tally) uint64 { return t.noClient }},
+		{"accepting connections paused for lack of open files or memory", func(t *tally) uint64 { return t.acceptPauses }},
+		{"connections are refused: max_connections are open", limit("connections")},
+		{"connections are refused: max_connections_per_ip are open from their addresses", limit("address_connections")},
+		{"connections are refused: their addresses open more than connections_per_second_per_ip", limit("connection_rate")},
+		{"requests are refused: their addresses send more than requests_per_second_per_ip", limit("request_rate")},
+	}
+}
+
+// A monitor logs which concerns have grown.
+type monitor struct {
+	concerns []concern
+	last     []uint64
+	log      *slog.Logger
+}
+
+func newMonitor(log *slog.Logger) *monitor {
+	all := concerns()
+	return &monitor{all, make([]uint64, len(all)), log}
+}
+
+// look logs what has happened since the last look.
+func (m *monitor) look(t *tally) {
+	for i, c := range m.concerns {
+		n := c.count(t)
+		if n > m.last[i] {
+			m.log.Warn(c.text, "times", n-m.last[i])
+		}
+		m.last[i] = n
+	}
+}
+
+// monitor sums up what happened, once a minute and at the end.
+func (d *Daemon) monitor(ctx context.Context) {
+	m := newMonitor(d.log.Logger)
+	ticks := time.NewTicker(monitorEvery)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			m.look(d.tally())
+			return
+		case <-ticks.C:
+			m.look(d.tally())
+		}
+	}
+}
+
+// tally counts what the monitor looks for.
+func (d *Daemon) tally() *tally {
+	store, server := d.store.Stats(), d.server.Stats()
+	t := &tally{full: store.RefusedTorrents, displaced: store.DisplacedPeers, acceptPauses: server.AcceptPauses, limits: map[string]uint64{}}
+	for i, c := range server.Requests4 {
+		if c.Label == "no_client_address" {
+			t.noClient = c.Value + server.Requests6[i].Value
+		}
+	}
+	for _, c := range server.Refused {
+		t.limits[c.Label] = c.Value
+	}
+	return t
+}
