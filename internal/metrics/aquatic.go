@@ -84,15 +84,24 @@ func emitAquatic(s *Snapshot, emit emitFunc, kind func(*Requests) string) {
 	}
 }
 
+// aquaticConnections gives each loop its connections, and the first worker
+// those that no loop carries, so that the sum is right.
 func aquaticConnections(s *Snapshot, emit emitFunc) {
-	if len(s.Server.OpenByWorker) == 0 {
-		var open uint64
-		for _, c := range s.Server.Open {
-			open += c.Value
-		}
-		emit(float64(open), "0")
+	workers := append([]uint64(nil), s.Server.OpenByWorker...)
+	if len(workers) == 0 {
+		workers = []uint64{0}
 	}
-	for i, n := range s.Server.OpenByWorker {
+	var open, inLoops uint64
+	for _, c := range s.Server.Open {
+		open += c.Value
+	}
+	for _, n := range workers {
+		inLoops += n
+	}
+	if open > inLoops { // it may be less while connections are handed over
+		workers[0] += open - inLoops
+	}
+	for i, n := range workers {
 		emit(float64(n), workerIndex(i))
 	}
 }

@@ -39,6 +39,7 @@ func newCollector(namespace string, aquatic bool, gather func() Snapshot) *colle
 	add(namespace, trackerMetrics())
 	add(namespace, httpMetrics())
 	add(namespace, connectionMetrics())
+	add(namespace, loopMetrics())
 	add(namespace, storeMetrics())
 	add(namespace, reloadMetrics())
 	if aquatic {

@@ -42,9 +42,10 @@ func sample() Snapshot {
 		Server: Server{
 			Requests: []ByFamily{{"handled", 121, 11}, {"404", 2, 0}},
 			BytesIn:  1000, BytesOut: 2000,
-			Accepted: ByFamily{IPv4: 50, IPv6: 5}, Open: count("idle", "busy"), OpenByWorker: []uint64{1, 2},
-			Limits: count("connections"), Ended: count("served", "idle"), Handshakes: count("ok", "no_cipher"),
-			AcceptPauses: 1, AcceptErrors: 2, LoopStall: []time.Duration{time.Millisecond, time.Minute},
+			Accepted: ByFamily{IPv4: 50, IPv6: 5}, Open: count("idle", "busy"),
+			Limits: count("connections"), Ended: count("served", "idle"), Handshakes: count("done", "cipher"), Resumed: 3,
+			Refused: count("connections", "rate"), AcceptPauses: 1, AcceptErrors: 2,
+			LoopStall: []time.Duration{0, time.Minute}, LoopBusy: []float64{.25, 1}, OpenByWorker: []uint64{0, 2},
 		},
 		Store: Store{
 			Torrents: 30, TorrentsIPv4: 29, TorrentsIPv6: 3, Remembered: 4, PeersIPv4: 60, PeersIPv6: 6, Seeders: 40, Leechers: 26,
@@ -185,7 +186,10 @@ func TestEmptySnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	for _, want := range []string{"spate_torrents 0", "spate_request_duration_seconds_count 0", "spate_access_list_last_reload_successful 1"} {
+	for _, want := range []string{
+		"spate_torrents 0", "spate_request_duration_seconds_count 0", "spate_access_list_last_reload_successful 1",
+		`spate_access_list_mode{mode="off"} 0`,
+	} {
 		if lines := scrape(t, m, want); len(lines) != 1 {
 			t.Errorf("%s is missing", want)
 		}

@@ -72,15 +72,21 @@ type Server struct {
 	BytesIn, BytesOut uint64
 	Accepted          ByFamily // its Label is not used
 	Open              []Count  // open connections by state
-	OpenByWorker      []uint64 // open connections of each worker, for the aquatic namespace; may be nil
 	Limits            []Count  // most connections by what is limited; 0 is no limit
 	Ended             []Count  // closed connections by reason
+	Refused           []Count  // connections and requests over a limit, by the limit
 	Handshakes        []Count  // TLS handshakes by result
+	Resumed           uint64   // good handshakes by a session ticket
 	AcceptPauses      uint64
 	AcceptErrors      uint64
-	// LoopStall is for how long each event loop has been at work without
-	// looking for events: about 0 in one that is well.
+	// LoopStall is for how long each event loop has been away beyond what a
+	// healthy one ever is, so 0 in one that is well. LoopBusy is the share of
+	// its time that each is awake, 0 to 1.
 	LoopStall []time.Duration
+	LoopBusy  []float64
+	// OpenByWorker are the connections that wait in each event loop. What
+	// goroutines carry is in Open only.
+	OpenByWorker []uint64
 }
 
 // Store is what the swarms hold.

@@ -120,13 +120,39 @@ func connectionMetrics() []metric {
 			"Other failures to accept a connection.",
 			nil, one(func(s *Snapshot) uint64 { return s.Server.AcceptErrors }),
 		},
+	}
+}
+
+// loopMetrics are about the event loops.
+func loopMetrics() []metric {
+	return []metric{
 		{
 			"loop_stall_seconds", gauge,
-			"For how long each event loop has been at work without looking for events. It is about 0 in a loop that is well, and grows in one that hangs.",
+			"For how long each event loop has been away beyond what a healthy one ever is. It is 0 in a loop that is well, and grows in one that hangs.",
 			[]string{"loop"},
 			func(s *Snapshot, emit emitFunc) {
 				for i, stall := range s.Server.LoopStall {
 					emit(stall.Seconds(), workerIndex(i))
+				}
+			},
+		},
+		{
+			"loop_busy_ratio", gauge,
+			"The share of its time that each event loop was awake lately, from 0 to 1. A loop at 1 has no more to give.",
+			[]string{"loop"},
+			func(s *Snapshot, emit emitFunc) {
+				for i, busy := range s.Server.LoopBusy {
+					emit(busy, workerIndex(i))
+				}
+			},
+		},
+		{
+			"loop_connections", gauge,
+			"Connections that wait in each event loop: kept ones, and those with an incomplete request or an unsent reply.",
+			[]string{"loop"},
+			func(s *Snapshot, emit emitFunc) {
+				for i, n := range s.Server.OpenByWorker {
+					emit(float64(n), workerIndex(i))
 				}
 			},
 		},
@@ -174,7 +200,7 @@ func storeMetrics() []metric {
 		},
 		{
 			"sweep_idle_seconds", gauge,
-			"The time since the sweep last did a slice of its work. It stays within seconds, and grows when the sweep is stuck.",
+			"The time since the sweep last did a slice of its work. It stays below torrent_cleaning_interval, and grows when the sweep is stuck.",
 			nil, func(s *Snapshot, emit emitFunc) { emit(s.Store.SinceSweep.Seconds()) },
 		},
 		{
