@@ -105,10 +105,22 @@ func connectionMetrics() []metric {
 			counts(func(s *Snapshot) []Count { return s.Server.Ended }),
 		},
 		{
+			"limit_refusals_total", counter,
+			"Connections and requests that were refused since they were over a limit, by the limit.",
+			[]string{"limit"},
+			counts(func(s *Snapshot) []Count { return s.Server.Refused }),
+		},
+		{
 			"tls_handshakes_total", counter,
-			"TLS handshakes, by result: ok, or why it failed.",
+			"TLS handshakes, by result: done, or why it failed.",
 			[]string{"result"},
 			counts(func(s *Snapshot) []Count { return s.Server.Handshakes }),
+		},
+		{
+			"tls_resumed_handshakes_total", counter,
+			"TLS handshakes that were shortened by a session ticket.",
+			nil,
+			one(func(s *Snapshot) uint64 { return s.Server.Resumed }),
 		},
 		{
 			"accept_pauses_total", counter,
