@@ -141,7 +141,7 @@ func (l *list) copyFrom(from *list) {
 // freePeers gives back where the peers were.
 func (l *list) freePeers() {
 	l.freeAs(l.handle())
-	l.form, l.class, l.big, l.buf = formNone, 0, nil, nil
+	l.form, l.class, l.big, l.buf, l.wireAt = formNone, 0, nil, nil, 0
 }
 
 // freeAs gives back where the peers were, by the list's former handle.

@@ -105,7 +105,7 @@ type list struct {
 // open opens one family's list of a record.
 func (l *list) open(sh *shard, rec uint32, r *record, six bool) {
 	l.sh, l.rec, l.r, l.six = sh, rec, r, six
-	l.big, l.buf, l.n, l.size = nil, nil, [counts]uint32{}, 0
+	l.big, l.buf, l.wireAt, l.n, l.size = nil, nil, 0, [counts]uint32{}, 0
 	head := r.head
 	l.width = bittorrent.CompactLen4
 	if six {

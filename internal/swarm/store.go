@@ -39,6 +39,8 @@ type Store struct {
 	softPages int64 // pages in use above which there are no new torrents
 	hardPages int64 // and above which no list grows
 
+	sliceBudget int // what a slice of a sweep may cost
+
 	torrents atomic.Int64 // with peers, of all shards
 
 	sweep struct {
@@ -64,6 +66,8 @@ func New(cfg Config) (*Store, error) {
 		shardBits: uint(bits.TrailingZeros(uint(n))),
 		shards:    make([]shard, n),
 		arena:     newArena(),
+
+		sliceBudget: defaultSliceBudget,
 	}
 	s.forget = uint32(min((cfg.DownloadedMemory+s.tick-1)/s.tick, 1<<31))
 	s.softPages, s.hardPages = 1<<62, 1<<62

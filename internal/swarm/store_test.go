@@ -1,20 +1,38 @@
 package swarm_test
 
 import (
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"spate/internal/bittorrent"
 	"spate/internal/swarm"
 	"spate/internal/swarm/swarmtest"
 )
 
-// open makes a store for the suites, checked against what it promises at the end.
+// open makes a store that is checked against its promises at the test's end.
 func open(t testing.TB, cfg swarm.Config) swarmtest.Store {
-	s, err := swarm.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newStore(t, func(c *swarm.Config) { *c = cfg })
+	t.Cleanup(func() { check(t, s) })
 	return s
+}
+
+func check(t testing.TB, s *swarm.Store) {
+	t.Helper()
+	if err := s.CheckInvariants(); err != nil {
+		t.Errorf("CheckInvariants: %v", err)
+	}
+	if err := s.CheckPages(); err != nil {
+		t.Errorf("CheckPages: %v", err)
+	}
+}
+
+func sweep(s *swarm.Store, now time.Duration) {
+	for s.Sweep(now, nil) {
+	}
 }
 
 func TestConformance(t *testing.T) { swarmtest.Run(t, open) }
@@ -28,12 +46,148 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestSoak compares with the model until SPATE_SOAK, a duration, is over.
+func TestSoak(t *testing.T) {
+	length := time.Second
+	if text := os.Getenv("SPATE_SOAK"); text != "" {
+		var err error
+		if length, err = time.ParseDuration(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for begin := time.Now(); time.Since(begin) < length; {
+		seed := rand.Uint64()
+		t.Logf("seed %d", seed)
+		swarmtest.Compare(t, open, compareConfig(seed), seed, 20_000)
+	}
+}
+
 // compareConfig returns one of several configurations by a seed.
 func compareConfig(seed uint64) swarm.Config {
 	cfg := swarmtest.Config()
-	cfg.Seed = seed + 1
+	cfg.Seed = seed | 1
 	cfg.Shards = 1 << (seed % 3)
 	cfg.MaxPeersPerIP = []int{64, 0, 3, 256}[seed%4]
 	cfg.DownloadedMemory = 20_000 * time.Second
 	return cfg
+}
+
+func TestConfig(t *testing.T) {
+	_, err := swarm.New(swarm.Config{MaxPeersPerIP: 1000, MaxMemory: -1, MaxTorrents: -1, DownloadedMemory: -1, Shards: 3})
+	for _, field := range []string{"MaxPeersPerIP", "MaxPeerAge", "MaxMemory", "MaxTorrents", "DownloadedMemory", "Shards"} {
+		if err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("the error says nothing of %s: %v", field, err)
+		}
+	}
+}
+
+// TestZeroAllocations holds the budget: nothing in the steady state.
+func TestZeroAllocations(t *testing.T) {
+	for _, n := range []int{3, 30, 200, 10_000} {
+		s := newStore(t)
+		fillSwarm(s, hashOf(1), n)
+		announce := announcer(s, hashOf(1), n, 1)
+		if got := testing.AllocsPerRun(1000, announce); got != 0 {
+			t.Errorf("announce in a swarm of %d: %v allocations", n, got)
+		}
+		e := bittorrent.ScrapeEntry{InfoHash: hashOf(1)}
+		if got := testing.AllocsPerRun(100, func() { s.Scrape(0, &e) }); got != 0 {
+			t.Errorf("scrape of a swarm of %d: %v allocations", n, got)
+		}
+		if got := testing.AllocsPerRun(100, func() { s.Sweep(0, nil) }); got != 0 {
+			t.Errorf("sweep of a swarm of %d: %v allocations", n, got)
+		}
+		flips := 0
+		flip := &bittorrent.Announce{InfoHash: hashOf(1), Addr: addrOf(1), Port: 6881, NumWant: 50}
+		r := &bittorrent.AnnounceReply{Peers: make([]byte, 0, 512)}
+		if got := testing.AllocsPerRun(100, func() {
+			flips++
+			flip.Seeder = flips%2 == 0
+			s.Announce(0, flip, r)
+		}); got != 0 {
+			t.Errorf("flip in a swarm of %d: %v allocations", n, got)
+		}
+		check(t, s)
+	}
+}
+
+// TestSweepBetweenAnnounces: a pass in the smallest slices, with announces
+// between them that move peers about, still finds every old one.
+func TestSweepBetweenAnnounces(t *testing.T) {
+	cfg := swarmtest.Config()
+	cfg.Shards, cfg.MaxPeersPerIP = 1, 3
+	s := newStore(t, func(c *swarm.Config) { *c = cfg })
+	s.SetSliceBudget(1500)
+	rng := rand.New(rand.NewPCG(3, 3))
+	now := time.Duration(0)
+	var r bittorrent.AnnounceReply
+	announce := func() {
+		i := rng.Uint32N(6000)
+		a := bittorrent.Announce{InfoHash: hashOf(uint64(rng.IntN(3) * rng.IntN(40))), Addr: addrOf(i), Port: uint16(rng.IntN(4)), Seeder: rng.IntN(2) == 0}
+		if i%3 == 0 {
+			a.Addr = addr6Of(i)
+		}
+		switch rng.IntN(10) {
+		case 0:
+			a.Event = bittorrent.EventStopped
+		case 1:
+			a.Event = bittorrent.EventPaused
+		}
+		s.Announce(now, &a, &r)
+	}
+	for range 60 {
+		for range 1000 {
+			announce()
+		}
+		now += time.Duration(rng.IntN(900)) * time.Second
+		begun, slices := now, 0
+		for s.Sweep(now, nil) {
+			for range 8 {
+				announce()
+			}
+			now += time.Duration(rng.IntN(2)) * time.Second
+			slices++
+		}
+		if oldest := s.Oldest(now) - (now - begun); oldest > cfg.MaxPeerAge {
+			t.Fatalf("after a pass of %d slices there is a peer that was %v old when it began", slices, oldest)
+		}
+		check(t, s)
+	}
+	if st := s.Stats(); st.ExpiredPeers < 1000 {
+		t.Fatalf("only %d peers expired", st.ExpiredPeers)
+	}
+}
+
+// TestConcurrent runs everything at once, which -race watches.
+func TestConcurrent(t *testing.T) {
+	s := newStore(t, func(c *swarm.Config) { c.Shards = 2 })
+	const callers, announces = 8, 3000
+	var wg sync.WaitGroup
+	for caller := range uint64(callers) {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(caller, 1))
+			var r bittorrent.AnnounceReply
+			for i := range announces {
+				now := time.Duration(i) * time.Second
+				a := bittorrent.Announce{
+					InfoHash: hashOf(uint64(rng.IntN(5))), Addr: addrOf(rng.Uint32N(2000)), Port: 6881,
+					Seeder: rng.IntN(3) == 0, NumWant: 50,
+				}
+				if rng.IntN(4) == 0 {
+					a.Event = bittorrent.EventStopped
+				}
+				s.Announce(now, &a, &r)
+				switch rng.IntN(20) {
+				case 0:
+					s.Sweep(now, func(h *bittorrent.InfoHash) bool { return *h != hashOf(uint64(rng.IntN(50))) })
+				case 1:
+					s.Scrape(now, &bittorrent.ScrapeEntry{InfoHash: a.InfoHash})
+				case 2:
+					s.Stats()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	check(t, s)
 }

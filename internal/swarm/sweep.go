@@ -8,11 +8,11 @@ import (
 
 // What one slice of a sweep may cost, in about the nanoseconds it takes.
 const (
-	sliceBudget = 150_000
-	recordCost  = 60 // a cache line from memory
-	peerCost    = 3
-	removeCost  = 300
-	forgetCost  = 200
+	defaultSliceBudget = 150_000
+	recordCost         = 60 // a cache line from memory
+	peerCost           = 3
+	removeCost         = 300
+	forgetCost         = 200
 	// forgetPerSlice is how many remembered counts a slice drops where memory
 	// is at its limit.
 	forgetPerSlice = 512
@@ -85,7 +85,7 @@ func (sh *shard) sweepSlice(allowed func(*bittorrent.InfoHash) bool) (done bool)
 	if sh.arena.used.Load() >= sh.store.softPages {
 		sh.forgetSome(forgetPerSlice)
 	}
-	budget := sliceBudget
+	budget := sh.store.sliceBudget
 	for budget > 0 {
 		if w.rec = min(w.rec, sh.n); w.rec == 0 {
 			break
@@ -233,7 +233,7 @@ func (sh *shard) rescue(now uint64) {
 			var l list
 			l.open(sh, rec, r, six)
 			for at := l.size; at > 0; {
-				at, _ = l.expire(at, sliceBudget, late)
+				at, _ = l.expire(at, defaultSliceBudget, late)
 			}
 			l.save()
 		}

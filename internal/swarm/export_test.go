@@ -1,0 +1,85 @@
+package swarm
+
+import (
+	"fmt"
+	"time"
+)
+
+// SetSliceBudget makes the slices of a sweep shorter or longer.
+func (s *Store) SetSliceBudget(n int) { s.sliceBudget = n }
+
+// Oldest returns the age of the peer that announced longest ago, in whole ticks.
+func (s *Store) Oldest(now time.Duration) (oldest time.Duration) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		sh.setNow(s.ticks(now))
+		for rec := range sh.n {
+			for _, six := range [2]bool{false, true} {
+				var l list
+				l.open(sh, rec, sh.record(rec), six)
+				for at := range l.size {
+					oldest = max(oldest, time.Duration(sh.age(l.mark(at)))*s.tick)
+				}
+			}
+		}
+		sh.mu.Unlock()
+	}
+	return oldest
+}
+
+// CheckPages compares the pages in use with those that the shards know. Nobody
+// may use the store meanwhile.
+func (s *Store) CheckPages() error {
+	seen := map[uint32]bool{}
+	twice := 0
+	note := func(pages []uint32) {
+		for _, p := range pages {
+			if seen[p] {
+				twice++
+			}
+			seen[p] = true
+		}
+	}
+	directory := func(d *directory) {
+		last := ^uint32(0)
+		for _, p := range d.pages {
+			if p != last {
+				note([]uint32{p})
+			}
+			last = p
+		}
+	}
+	for i := range s.shards {
+		sh := &s.shards[i]
+		note(sh.records)
+		note(sh.memories)
+		directory(&sh.index)
+		directory(&sh.memoryIndex)
+		for j := range sh.slabs {
+			note(sh.slabs[j].pages)
+		}
+		for j := range sh.bigs {
+			note(sh.bigs[j].segments)
+			directory(&sh.bigs[j].index)
+		}
+	}
+	if used := s.arena.used.Load(); int64(len(seen)) != used || twice > 0 {
+		return fmt.Errorf("%d pages in use, the shards know %d, %d of them twice", used, len(seen), twice)
+	}
+	free := 0
+	for r := range s.arena.info {
+		info := &s.arena.info[r]
+		for p := range uint32(regionPages) {
+			if isFree := info.free[p/64]>>(p%64)&1 == 1; isFree == seen[uint32(r)*regionPages+p] {
+				return fmt.Errorf("page %d of region %d: free %v", p, r, isFree)
+			} else if isFree {
+				free++
+			}
+		}
+	}
+	if have := s.arena.free.Load(); have != int64(free) {
+		return fmt.Errorf("%d free pages, counted as %d", free, have)
+	}
+	return nil
+}
