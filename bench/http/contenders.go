@@ -31,15 +31,12 @@ type contender struct {
 	config  string   // TOML written to a file whose path stands for %C
 }
 
-// spateConfig lets the tracker take any number of connections from the one
-// address that the generator has.
+// spateConfig is the tracker with one loop. The generator's address, loopback,
+// is exempt from its limits.
 const spateConfig = `socket_workers = 1
 [network]
 use_ipv6 = false
-[network.ipv4]
-address = "%A"
-[metrics]
-run_prometheus_endpoint = false
+address_ipv4 = "%A"
 `
 
 // contenders returns the servers of a workload, the floor first: the others
@@ -63,7 +60,7 @@ func (s *settings) contenders(w workload) ([]contender, error) {
 			return nil, err
 		}
 	}
-	all = append(all, contender{name: "spate", command: []string{s.spate, "--config", "%C"}, config: spateConfig})
+	all = append(all, contender{name: "spate", command: []string{s.spate, "-c", "%C"}, config: spateConfig})
 	ot := s.opentracker
 	if w.keep {
 		ot = s.otKeep

@@ -30,6 +30,9 @@ var (
 	peakLine     = regexp.MustCompile(`VmHWM:\s*(\d+) kB`)
 )
 
+// warmUp is long enough for every torrent to get its peers.
+const warmUp = 2 * time.Second
+
 // measure starts a server, warms it up, loads it and stops it.
 func (s *settings) measure(c *contender, w workload) (result, error) {
 	cmd, address, err := s.start(c)
@@ -37,7 +40,7 @@ func (s *settings) measure(c *contender, w workload) (result, error) {
 		return result{}, err
 	}
 	defer stop(cmd)
-	if _, _, err := s.wrk(w, address, time.Second); err != nil {
+	if _, _, err := s.wrk(w, address, warmUp); err != nil {
 		return result{}, err
 	}
 	before, err := cpuTime(cmd.Process.Pid)
