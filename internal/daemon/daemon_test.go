@@ -255,3 +255,61 @@ func TestFailureEndsEverything(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestJSONLog(t *testing.T) {
+	cfg := loopback()
+	cfg.Log.Format = config.LogJSON
+	var text lockedBuilder
+	log := NewLog(&cfg, &text)
+	log.Warn("hello", "n", 1)
+	log.ToggleDebug()
+	if err := log.SetLevelName("loud"); err == nil {
+		t.Error("there is a level loud")
+	}
+	for _, want := range []string{`"level":"WARN","msg":"hello","n":1}`, `"level":"INFO","msg":"the log level changed","log_level":"debug"}`} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %s in\n%s", want, text.String())
+		}
+	}
+}
+
+func TestAdminTokenAndDebug(t *testing.T) {
+	cfg := loopback()
+	cfg.Admin = config.Admin{Address: "127.0.0.1:0", Token: "sesame", Debug: true}
+	cfg.Metrics.Namespace = "aquatic"
+	d := start(t, cfg, nil)
+	at := "http://" + d.operator[0].Addr().String()
+	ask := func(path, token string) (int, string) {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token != "" {
+			request.Header.Set("Authorization", "Bearer "+token)
+		}
+		reply, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reply.Body.Close()
+		body, err := io.ReadAll(reply.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reply.StatusCode, string(body)
+	}
+	if status, _ := ask("/stats.json", ""); status != http.StatusUnauthorized {
+		t.Errorf("without the token: %d", status)
+	}
+	announce(t, d.Addrs()[1], "1000")
+	if status, body := ask("/stats.json", "sesame"); status != http.StatusOK || !strings.Contains(body, `"leechers": 1`) {
+		t.Errorf("numbers: %d %s", status, body)
+	}
+	if status, body := ask("/debug/invariants", "sesame"); status != http.StatusOK {
+		t.Errorf("invariants: %d %s", status, body)
+	}
+	if _, body := ask("/metrics", "sesame"); !strings.Contains(body, "\naquatic_") {
+		t.Error("no metrics with aquatic's names")
+	}
+}
