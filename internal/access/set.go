@@ -19,11 +19,11 @@ const perBucket = 4
 //
 //	index   bits 63…32  where the bucket begins in hashes
 //	        bits 31…0   its filter: two bits for each of its hashes, as
-//	                    filterBits has them
+//	                    find has them
 //	        One more entry than there are buckets ends the last one.
 //	hashes  a b c | | d e f g h | …
 //
-// What a look-up costs is waiting for memory. The filter answers 17 of 18
+// What a look-up costs is waiting for memory. The filter answers 94 of 100
 // look-ups of hashes that are not in the set from the index alone, which for a
 // million hashes is 2 MB and stays in a cache; the price is 1 byte a hash.
 // Others wait for their bucket as well. A table with open addressing needs no
