@@ -295,7 +295,7 @@ func removeStale(path string) error {
 	c, err := net.Dial("unix", path)
 	if err == nil {
 		_ = c.Close()
-		return fmt.Errorf("%s is in use: another process listens there", path)
+		return fmt.Errorf("another process listens at %s: %w", path, unix.EADDRINUSE)
 	}
 	if !errors.Is(err, unix.ECONNREFUSED) {
 		return fmt.Errorf("%s exists and cannot be tested for a listener: %w", path, err)
