@@ -2,22 +2,47 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
+	"syscall"
 
 	"spate/internal/config"
 )
 
 // Check does everything that New does, opening the sockets included, and
 // releases it again. It returns what New would have logged as advice, one line
-// each.
+// each. An address in use is only advice here: the tracker that the
+// configuration is for may be running.
 func Check(cfg config.Config, build Build) (advice []string, err error) {
 	var notes adviceHandler
 	d, err := New(cfg, build, &Log{Logger: slog.New(&notes)})
 	if err == nil {
 		d.Close()
+		return notes.lines, nil
 	}
-	return notes.lines, err
+	var errs []error
+	for _, e := range flatten(err) {
+		if errors.Is(e, syscall.EADDRINUSE) {
+			notes.lines = append(notes.lines, "note: "+e.Error())
+			continue
+		}
+		errs = append(errs, e)
+	}
+	return notes.lines, errors.Join(errs...)
+}
+
+// flatten returns the errors that were joined, however deep.
+func flatten(err error) []error {
+	joined, isJoined := err.(interface{ Unwrap() []error })
+	if !isJoined {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, flatten(e)...)
+	}
+	return all
 }
 
 // adviceHandler keeps what is logged as readable lines.

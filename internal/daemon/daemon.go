@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -101,7 +102,8 @@ func (d *Daemon) setup() error {
 	errs := []error{d.loadAccess()}
 
 	var err error
-	bounds := swarmConfig(&d.cfg, availableMemory(d.log.Logger))
+	available := availableMemory(d.log.Logger)
+	bounds := swarmConfig(&d.cfg, available)
 	d.memoryLimit = bounds.MaxMemory
 	if d.store, err = swarm.New(bounds); err != nil {
 		errs = append(errs, err)
@@ -124,6 +126,9 @@ func (d *Daemon) setup() error {
 
 	if d.tracker, err = tracker.New(policy, d.store, d.access); err != nil {
 		return errors.Join(errs...) // the policy's error is among them
+	}
+	for _, text := range systemNotes(&d.cfg, available, os.DirFS("/")) {
+		d.log.Warn(text)
 	}
 	errs = append(errs, d.bind(), d.openOperator())
 	d.sweeper = &sweeper{

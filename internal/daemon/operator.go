@@ -30,7 +30,7 @@ func (d *Daemon) openOperator() error {
 	open := func(cfg admin.Config, path string) {
 		s, err := admin.New(cfg, d.sources(), d.limited.logger())
 		if err != nil {
-			errs = append(errs, d.cfg.Problem(path, "%v", bare(err)))
+			errs = append(errs, &keyedError{d.cfg.Problem(path, "%v", bare(err)), err})
 			return
 		}
 		d.operator = append(d.operator, s)
