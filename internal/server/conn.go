@@ -29,6 +29,8 @@ type conn struct {
 	// source is the address that the connection comes from, which limits go
 	// by.
 	source netip.Addr
+	// idleUntil is when a kept connection is given up without a request.
+	idleUntil time.Time
 
 	// plain[:n] are decrypted bytes that are not yet used. It is nil when n
 	// is 0. Connections without TLS use wire.buffered.
@@ -36,9 +38,21 @@ type conn struct {
 	n     int
 }
 
-// serve carries the connection until its end, and closes it.
+// parkAfter is how long a kept connection waits before it is parked, at most an
+// eighth of the idle timeout.
+const parkAfter = 2 * time.Second
+
+// serve carries the connection from its accept on.
 func (c *conn) serve() {
-	end := c.run()
+	if end, ok := c.begin(); !ok {
+		c.finish(end)
+		return
+	}
+	c.loop()
+}
+
+// finish closes the connection.
+func (c *conn) finish(end ending) {
 	c.d.forget(c)
 	if c.plain != nil {
 		c.pool.putIn(c.plain)
@@ -51,31 +65,72 @@ func (c *conn) serve() {
 	c.d.freed()
 }
 
-// run carries the connection and returns why it ended.
-func (c *conn) run() ending {
+// begin does what comes before the first request. It is false when the
+// connection ends with that.
+func (c *conn) begin() (ending, bool) {
 	cfg := &c.d.s.rules.cfg
 	start := time.Now()
 	c.busy = c.l.TLS
 	if c.readUntil(start.Add(cfg.HeadTimeout), 0) != nil || c.writeUntil(start.Add(cfg.WriteTimeout), 0) != nil {
-		return endError
+		return endError, false
 	}
 	var ok bool
 	if c.peer, ok = c.d.s.rules.open(c.l, c.source); !ok {
-		return endProxyHeader
+		return endProxyHeader, false
 	}
 	if c.l.TLS {
-		if end, ok := c.secure(); !ok {
-			return end
-		}
+		return c.secure()
 	}
+	return 0, true
+}
+
+// loop answers requests until the connection ends or is parked.
+func (c *conn) loop() {
 	for {
 		if err := c.more(); err != nil {
-			return c.failed(err)
+			if c.parks(err) {
+				go c.parked()
+				return
+			}
+			c.finish(c.failed(err))
+			return
 		}
 		if end, ended := c.exchange(); ended {
-			return end
+			c.finish(end)
+			return
 		}
 	}
+}
+
+// parks says whether a wait has ended only for the connection to be parked,
+// and sets its idle deadline.
+func (c *conn) parks(err error) bool {
+	return isTimeout(err) && !c.busy && !c.told && c.peer.requests > 0 && len(c.pending()) == 0 &&
+		time.Now().Before(c.idleUntil) && c.readUntil(c.idleUntil, 0) == nil
+}
+
+// parked waits for the next request of a connection that has been idle for a
+// while, in a goroutine that has done nothing else. Handshakes and handlers
+// have grown the stack of the one before, and the runtime does not shrink it
+// below 4 KiB; this wait fits the 2 KiB that a goroutine starts with.
+func (c *conn) parked() {
+	if err := c.fill(); err != nil {
+		c.finish(c.failed(err))
+		return
+	}
+	c.carryOn()
+}
+
+// carryOn answers what has ended a parked wait, and goes on. For crypto/tls
+// the bytes wait in the wire.
+func (c *conn) carryOn() {
+	if c.tls == nil {
+		if end, ended := c.exchange(); ended {
+			c.finish(end)
+			return
+		}
+	}
+	c.loop()
 }
 
 // more waits for at least one more byte of requests.
@@ -150,8 +205,9 @@ func (c *conn) exchange() (end ending, ended bool) {
 			continue
 		case actionKeep:
 			c.busy = false
-			err := c.readUntil(now.Add(cfg.IdleTimeout), slackOf(cfg.IdleTimeout))
-			return endError, err != nil
+			c.idleUntil = now.Add(cfg.IdleTimeout)
+			wait := min(cfg.IdleTimeout/8, parkAfter)
+			return endError, c.readUntil(now.Add(wait), slackOf(wait)) != nil
 		case actionMore:
 			return endError, c.expectRest(now) != nil
 		case actionAbort:

@@ -100,12 +100,12 @@ func (c Carrier) longPipeline(t *testing.T) {
 
 func (c Carrier) largeReply(t *testing.T) {
 	s := c.start(t, c.config())
-	const n = 3 << 20
+	const n = 1 << 20
 	want := reply(string(make([]byte, n)))
 	conn := s.dial()
-	// Sixteen of them exceed what sockets hold; what comes behind them waits.
-	s.send(conn, strings.Repeat(get(fmt.Sprintf("/big?%d", n)), 16)+get("/announce"))
-	for range 16 {
+	// Twenty-four of them exceed what sockets hold; what comes behind them waits.
+	s.send(conn, strings.Repeat(get(fmt.Sprintf("/big?%d", n)), 24)+get("/announce"))
+	for range 24 {
 		s.expect(conn, want)
 	}
 	s.expect(conn, reply(echo))

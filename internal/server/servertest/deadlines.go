@@ -20,6 +20,7 @@ func (c Carrier) deadlines(t *testing.T) {
 	t.Run("head", c.slowHead)
 	t.Run("head of a kept connection", c.slowLaterHead)
 	t.Run("kept past the head's deadline", c.keptLonger)
+	t.Run("kept for a while", c.keptForAWhile)
 	t.Run("write", c.slowReader)
 }
 
@@ -100,6 +101,32 @@ func (c Carrier) keptLonger(t *testing.T) {
 	s.expect(kept, reply(echo))
 }
 
+// keptForAWhile sends requests with pauses between them.
+func (c Carrier) keptForAWhile(t *testing.T) {
+	cfg := c.config()
+	cfg.IdleTimeout = Patience / 2
+	s := c.start(t, cfg)
+	conn := s.dialRaw(0)
+	wrapped := net.Conn(conn)
+	if c.Wrap != nil {
+		wrapped = c.Wrap(conn)
+	}
+	// A driver may put a connection aside after a while.
+	for _, pause := range []time.Duration{Patience / 15, brief} {
+		s.send(wrapped, "GET /announce HT")
+		s.send(wrapped, "TP/1.1\r\n\r\n")
+		s.expect(wrapped, reply(echo))
+		// Nothing must come: reading with a deadline makes the pause.
+		_ = conn.SetReadDeadline(time.Now().Add(pause))
+		if n, err := wrapped.Read(make([]byte, 1)); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("an idle connection read %d bytes (%v)", n, err)
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(Patience))
+	}
+	s.send(wrapped, get("/announce", "Connection: close\r\n"))
+	s.expectEnd(wrapped, closing(echo))
+}
+
 // slowReader asks for more than sockets hold, and takes none of it.
 func (c Carrier) slowReader(t *testing.T) {
 	cfg := c.config()
@@ -111,7 +138,7 @@ func (c Carrier) slowReader(t *testing.T) {
 	if c.Wrap != nil {
 		wrapped = c.Wrap(conn)
 	}
-	s.send(wrapped, get("/big?50000000"))
+	s.send(wrapped, get("/big?20000000"))
 	s.awaitEnd("write_timeout", 1)
 	s.await("no open connection", func(st server.Stats) bool { return st.Open == 0 })
 }

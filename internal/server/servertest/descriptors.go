@@ -57,7 +57,7 @@ func (c Carrier) fewDescriptors(t *testing.T) {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
 	}
-	limit.Cur = uint64(socks[len(socks)-1]) + 11
+	setLimit(&limit.Cur, socks[len(socks)-1]+11)
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
 	}
@@ -83,6 +83,9 @@ func (c Carrier) fewDescriptors(t *testing.T) {
 		t.Errorf("%d connections accepted and %d pauses, want 50 and few", st.Accepted4, st.AcceptPauses)
 	}
 }
+
+// setLimit sets a limit, whose type differs between systems.
+func setLimit[T int64 | uint64](limit *T, n int) { *limit = T(n) }
 
 // rawConn reads from a blocking socket.
 type rawConn int

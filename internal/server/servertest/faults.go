@@ -78,7 +78,7 @@ func (c Carrier) reset(t *testing.T) {
 			s.expect(conn, reply(echo))
 		},
 		"reading": func(conn *net.TCPConn) {
-			s.send(conn, get("/big?30000000"))
+			s.send(conn, get("/big?12000000"))
 			s.expect(conn, "HTTP/1.1 200 OK\r\n")
 		},
 		"refused": func(conn *net.TCPConn) {

@@ -71,7 +71,7 @@ func (c Carrier) stopUnfinished(t *testing.T) {
 	partial, deaf := s.dial(), s.dial()
 	s.send(partial, get("/announce")+"GET /announce")
 	s.expect(partial, reply(echo))
-	s.send(deaf, get("/big?50000000"))
+	s.send(deaf, get("/big?20000000"))
 	s.expect(deaf, "HTTP/1.1 200 OK\r\n")
 	begin := time.Now()
 	s.stop()
