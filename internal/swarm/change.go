@@ -20,6 +20,9 @@ func (l *list) insert(k *peerKey, h uint64, mark uint16) uint32 {
 	l.n[part]++
 	l.size++
 	l.sh.peers[b2u(l.six)]++
+	if l.size == 1 {
+		l.sh.lists[b2u(l.six)]++
+	}
 	l.count(part, mark, 1)
 	l.indexInsert(h, at)
 	return at
@@ -43,6 +46,9 @@ func (l *list) remove(at uint32) {
 	l.n[part]--
 	l.size--
 	l.sh.peers[b2u(l.six)]--
+	if l.size == 0 {
+		l.sh.lists[b2u(l.six)]--
+	}
 	l.count(part, mark, ^uint32(0))
 	l.release()
 }

@@ -33,6 +33,7 @@ type checker struct {
 
 	seeders int
 	peers   [2]int
+	lists   [2]int
 	blocks  [classCount]uint32
 	bigs    int
 }
@@ -70,6 +71,7 @@ func (c *checker) check() {
 	c.directory("remembered", &sh.memoryIndex, sh.remembered)
 	equal(c, "seeders", sh.seeders, c.seeders)
 	equal(c, "peers", sh.peers, c.peers)
+	equal(c, "torrents by family", sh.lists, c.lists)
 	equal(c, "big lists", len(sh.bigs)-len(sh.freeBigs), c.bigs)
 	for i := range sh.slabs {
 		slab := &sh.slabs[i]
@@ -129,6 +131,9 @@ func (c *checker) list(l *list) {
 	}
 	equal(c, name+": counts", l.n, n)
 	c.peers[b2u(l.six)] += int(l.size)
+	if l.size > 0 {
+		c.lists[b2u(l.six)]++
+	}
 	if perIP := c.sh.perIP; perIP > 0 {
 		for _, n := range sources {
 			if n > perIP {

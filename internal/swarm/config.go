@@ -85,6 +85,8 @@ func (c *Config) Validate() error {
 // Stats is what a Store holds and has done.
 type Stats struct {
 	Torrents   int // with at least one peer
+	Torrents4  int // with at least one IPv4 peer
+	Torrents6  int // with at least one IPv6 peer
 	Remembered int // download counts of torrents without peers
 	Seeders    int
 	Leechers   int // partial seeds included

@@ -161,6 +161,9 @@ func (l *list) freeAs(handle uint32) {
 func (l *list) drop() {
 	l.sh.seeders -= int(l.complete())
 	l.sh.peers[b2u(l.six)] -= int(l.size)
+	if l.size > 0 {
+		l.sh.lists[b2u(l.six)]--
+	}
 	l.n, l.size = [counts]uint32{}, 0
 	if l.form != formInline {
 		l.indexFree()

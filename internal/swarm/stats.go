@@ -10,6 +10,8 @@ func (s *Store) Stats() Stats {
 		st.Torrents += int(sh.n)
 		st.Remembered += int(sh.remembered)
 		st.Seeders += sh.seeders
+		st.Torrents4 += sh.lists[0]
+		st.Torrents6 += sh.lists[1]
 		st.Peers4 += sh.peers[0]
 		st.Peers6 += sh.peers[1]
 		st.ExpiredPeers += sh.expired

@@ -124,6 +124,7 @@ type shardState struct {
 
 	seeders int
 	peers   [2]int // by family
+	lists   [2]int // torrents with peers of a family
 
 	expired, refused, replaced, displaced, full, forgotten uint64
 }

@@ -272,12 +272,16 @@ func (m *Model) Stats() swarm.Stats {
 	s := m.stats
 	s.Torrents, s.Remembered = len(m.torrents), len(m.remembered)
 	for _, t := range m.torrents {
+		var families [2]int
 		for ap, p := range t.peers {
+			families[btoi(ap.Addr().Is6())] = 1
 			s.Seeders += btoi(p.seeder)
 			s.Leechers += btoi(!p.seeder)
 			s.Peers4 += btoi(ap.Addr().Is4())
 			s.Peers6 += btoi(ap.Addr().Is6())
 		}
+		s.Torrents4 += families[0]
+		s.Torrents6 += families[1]
 	}
 	return s
 }
