@@ -91,12 +91,15 @@ func (d *Daemon) serverSnapshot() metrics.Server {
 		Open:         []metrics.Count{{Label: "open", Value: stats.Open}},
 		Limits:       []metrics.Count{{Label: "connections", Value: uint64(d.cfg.Limits.MaxConnections)}},
 		Ended:        counts(stats.Ended),
+		Refused:      counts(stats.Refused),
 		Handshakes:   counts(stats.Handshakes),
+		Resumed:      stats.Resumed,
 		AcceptPauses: stats.AcceptPauses,
 		AcceptErrors: stats.AcceptErrors,
 	}
 	for _, l := range stats.Loops {
 		s.LoopStall = append(s.LoopStall, d.stall(&l))
+		s.LoopBusy = append(s.LoopBusy, l.Busy)
 		s.OpenByWorker = append(s.OpenByWorker, uint64(l.Connections))
 	}
 	for i := range stats.Requests4 {
@@ -128,6 +131,8 @@ func (d *Daemon) storeSnapshot() metrics.Store {
 	stats := d.store.Stats()
 	return metrics.Store{
 		Torrents:         stats.Torrents,
+		TorrentsIPv4:     stats.Torrents4,
+		TorrentsIPv6:     stats.Torrents6,
 		Remembered:       stats.Remembered,
 		PeersIPv4:        stats.Peers4,
 		PeersIPv6:        stats.Peers6,
