@@ -15,12 +15,6 @@ import (
 	"spate/internal/daemon"
 )
 
-// The linker sets these: see the Makefile.
-var (
-	version = "unknown"
-	commit  = "unknown"
-)
-
 // Exit codes.
 const (
 	exitOK    = 0
@@ -41,7 +35,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "spate: %v\n\n%s", err, usage)
 		return exitUsage
 	case o.printVersion:
-		fmt.Fprintf(stdout, "spate %s (%s)\n", version, commit)
+		fmt.Fprintf(stdout, "spate %s (%s)\n", build().Version, build().Commit)
 		return exitOK
 	case o.printConfig:
 		return report(stderr, config.WriteDefault(stdout))
@@ -74,8 +68,6 @@ func report(stderr io.Writer, err error) int {
 	fmt.Fprintln(stderr, err)
 	return exitError
 }
-
-func build() daemon.Build { return daemon.Build{Version: version, Commit: commit} }
 
 // serve runs the tracker until a signal ends it: the first one lets it finish
 // what it has begun, the second one does not.

@@ -74,10 +74,6 @@ func (c *Config) validateNetwork(f *flaws) {
 	if !n.UseIPv4 && !n.UseIPv6 && len(c.Listeners) == 0 {
 		f.add("network.use_ipv4", "nothing is left to listen on: needs use_ipv4, use_ipv6 or a [[listeners]] table")
 	}
-	if n.UseIPv4 && n.UseIPv6 && !n.SetOnlyIPv6 && n.AddressIPv6.Addr().IsUnspecified() &&
-		n.AddressIPv4.Port() == n.AddressIPv6.Port() && n.AddressIPv4.Port() != 0 {
-		f.add("network.set_only_ipv6", "both sockets would take IPv4 on port %d: needs set_only_ipv6 = true, or use_ipv4 = false", n.AddressIPv4.Port())
-	}
 	if n.EnableTLS && n.TLSCertificatePath == "" {
 		f.add("network.tls_certificate_path", "is missing: enable_tls needs a certificate")
 	}

@@ -83,8 +83,8 @@ type Network struct {
 	// Sources that are believed when they name a client's address, as prefixes
 	// or single addresses. Unix sockets always are.
 	TrustedProxies []netip.Prefix `toml:"trusted_proxies"`
-	// The IPv6 socket takes IPv6 only. When false it takes IPv4 as well, which
-	// leaves use_ipv4 to be switched off.
+	// The IPv6 socket takes IPv6 only. When false it takes IPv4 as well, unless
+	// address_ipv4 has the same port.
 	SetOnlyIPv6 bool `toml:"set_only_ipv6"`
 }
 

@@ -23,7 +23,7 @@ var docs = map[string]string{
 	"Network.ReverseProxyIPHeaderFormat":  "How that header is read. last_address: the right-most address that is no\ntrusted proxy's, over all instances of the header (X-Forwarded-For).\nforwarded: the same for the Forwarded header of RFC 7239. single_address:\none address and nothing else (X-Real-IP, CF-Connecting-IP).",
 	"Network.ProxyProtocol":               "The default pair of listeners expects a PROXY protocol header, version 1 or\n2, before the first request of each connection.",
 	"Network.TrustedProxies":              "Sources that are believed when they name a client's address, as prefixes\nor single addresses. Unix sockets always are.",
-	"Network.SetOnlyIPv6":                 "The IPv6 socket takes IPv6 only. When false it takes IPv4 as well, which\nleaves use_ipv4 to be switched off.",
+	"Network.SetOnlyIPv6":                 "The IPv6 socket takes IPv6 only. When false it takes IPv4 as well, unless\naddress_ipv4 has the same port.",
 	"Listener":                            "A further listener, beside the default pair of [network]. The table may come\nany number of times; all listeners serve the same swarms.",
 	"Listener.Address":                    "Where it listens: an IPv4 or IPv6 address with a port (\"192.0.2.1:80\",\n\"[2001:db8::1]:443\"), a unix socket (\"unix:/run/spate/http.sock\", or\n\"unix:@name\" for an abstract one), or a socket that systemd passes\n(\"systemd:NAME\", where NAME is the FileDescriptorName of the socket unit).",
 	"Listener.TLS":                        "Speak TLS, with the certificates of [network] and [tls].",

@@ -7,7 +7,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -55,7 +54,11 @@ type Daemon struct {
 	listeners []listener // as the server has them, in its order
 	become    *identity  // nil when no privileges are dropped
 
-	reloading sync.Mutex // held by Reload
+	descriptors    int          // open files for connections; 0 is unknown
+	maxConnections atomic.Int64 // in force; 0 is no limit
+
+	reloading sync.Mutex    // held by Reload; guards loaded
+	loaded    config.Config // as the file said at the last reload of it
 	loads     accessLoads
 }
 
@@ -77,6 +80,7 @@ func New(cfg config.Config, build Build, log *Log) (*Daemon, error) {
 	start := time.Now()
 	d := &Daemon{
 		cfg:     cfg,
+		loaded:  cfg,
 		build:   build,
 		log:     log,
 		limited: newLimitedLog(log.Handler()),
@@ -119,9 +123,11 @@ func (d *Daemon) setup() error {
 	for _, text := range hints {
 		d.log.Info(text)
 	}
-	if n := raiseDescriptors(d.log.Logger); d.cfg.Limits.MaxConnections == 0 {
-		d.cfg.Limits.MaxConnections = n
+	d.descriptors = raiseDescriptors(d.log.Logger)
+	if d.cfg.Limits.MaxConnections == 0 {
+		d.cfg.Limits.MaxConnections = d.descriptors
 	}
+	d.maxConnections.Store(int64(d.cfg.Limits.MaxConnections))
 	d.systemd = dialSystemd()
 
 	if d.tracker, err = tracker.New(policy, d.store, d.access); err != nil {
@@ -169,34 +175,28 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	g := &group{errs: make(chan error, 1+len(d.operator)), failed: cancel}
+	// What supports the server goes on until it has stopped, so that the
+	// operator can watch it stop.
+	support, endSupport := context.WithCancel(context.WithoutCancel(ctx))
+	defer endSupport()
 
-	var (
-		all  sync.WaitGroup
-		errs = make(chan error, 1+len(d.operator)) // one for each goroutine that can fail
-	)
 	// Every goroutine that lives as long as the daemon starts here. When one
 	// fails, the others end.
-	start := func(name string, run func(context.Context) error) {
-		all.Go(func() {
-			if err := run(ctx); err != nil {
-				errs <- fmt.Errorf("%s: %w", name, err)
-				cancel()
-			}
-		})
-	}
-	forever := func(run func(context.Context)) func(context.Context) error {
-		return func(ctx context.Context) error { run(ctx); return nil }
-	}
-	start("server", d.server.Run)
-	start("sweep", forever(d.sweeper.run))
-	start("log", forever(d.limited.run))
-	start("monitor", forever(d.monitor))
-	start("watchdog", forever(d.watchdog))
+	g.start(ctx, "server", func(ctx context.Context) error {
+		defer endSupport()
+		return d.server.Run(ctx)
+	})
+	g.start(support, "sweep", forever(d.sweeper.run))
+	g.start(support, "log", forever(d.limited.run))
+	g.start(support, "monitor", forever(d.monitor))
+	g.start(support, "watchdog", forever(d.watchdog))
 	for _, s := range d.operator {
-		start("operator", s.Run)
+		g.start(support, "operator", s.Run)
 	}
 	if paths := d.watched(); len(paths) > 0 {
-		start("watch", forever(newWatcher(paths, func() { _ = d.Reload() }).run)) // the log has its error
+		// Reload logs its error.
+		g.start(support, "watch", forever(newWatcher(paths, func() { _ = d.Reload() }).run))
 	}
 
 	d.announce()
@@ -205,14 +205,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	<-ctx.Done()
 	d.state.Store(uint32(admin.StateStopping))
 	d.systemd.notify("STOPPING=1")
-	all.Wait()
-	close(errs)
-	var failed []error
-	for err := range errs {
-		failed = append(failed, err)
-	}
-	d.logStop(errors.Join(failed...))
-	return errors.Join(failed...)
+	err := g.wait()
+	d.logStop(err)
+	return err
 }
 
 // logStop says what the tracker did in its life.

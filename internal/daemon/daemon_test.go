@@ -313,3 +313,37 @@ func TestAdminTokenAndDebug(t *testing.T) {
 		t.Error("no metrics with aquatic's names")
 	}
 }
+
+func TestReloadOfLimits(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "spate.toml")
+	const base = "[network]\naddress_ipv4 = \"127.0.0.1:0\"\nuse_ipv6 = false\n"
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(base+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("")
+	cfg, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text lockedBuilder
+	d := start(t, cfg, NewLog(&cfg, &text))
+	write("[limits]\nexempt_sources = []\nrequests_per_second_per_ip = 1\nrequest_burst_per_ip = 1\nhead_timeout = 3\n[protocol]\nmax_peers = 7\n")
+	if err := d.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`msg="a limit was changed" key=limits.exempt_sources`,
+		`msg="changes of the configuration file that only a restart applies" keys="[protocol.max_peers limits.head_timeout]"`,
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %s in\n%s", want, text.String())
+		}
+	}
+	write("[limits]\nrequests_per_second_per_ip = -1\n")
+	if err := d.Reload(); err == nil || !strings.Contains(text.String(), "the configuration file was not reloaded") {
+		t.Errorf("a broken file: %v", err)
+	}
+}

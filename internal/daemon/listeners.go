@@ -167,7 +167,10 @@ func (d *Daemon) defaultPair() (pair []listener) {
 		add("network.address_ipv4", server.Listener{Network: server.NetworkTCP4, Address: n.AddressIPv4.String()})
 	}
 	if n.UseIPv6 {
-		add("network.address_ipv6", server.Listener{Network: server.NetworkTCP6, Address: n.AddressIPv6.String(), DualStack: !n.SetOnlyIPv6})
+		// Both sockets cannot have a port's IPv4; with use_ipv4 there is nothing
+		// left for the other one to take.
+		dual := !n.SetOnlyIPv6 && !(n.UseIPv4 && n.AddressIPv4.Port() == n.AddressIPv6.Port())
+		add("network.address_ipv6", server.Listener{Network: server.NetworkTCP6, Address: n.AddressIPv6.String(), DualStack: dual})
 	}
 	return pair
 }

@@ -38,6 +38,7 @@ var elsewhere = map[string]string{
 func everythingOn() config.Config {
 	cfg := config.Default()
 	cfg.Network.EnableTLS = true
+	cfg.Network.AddressIPv6 = netip.MustParseAddrPort("[::]:3001") // a port of its own for set_only_ipv6
 	cfg.Network.TLSCertificatePath, cfg.Network.TLSPrivateKeyPath = "a.pem", "a.key"
 	cfg.AccessList.Mode = config.AccessAllow
 	cfg.Listeners = []config.Listener{{Address: "unix:sock", Proxy: config.ProxyNone, Mode: 0o660}}

@@ -141,7 +141,7 @@ func (d *Daemon) addRooms(s *admin.Stats) {
 	server := d.server.Stats()
 	s.Connections = admin.Connections{
 		Open:          server.Open,
-		Limit:         uint64(d.cfg.Limits.MaxConnections),
+		Limit:         uint64(d.maxConnections.Load()),
 		Accepted:      admin.Families{IPv4: server.Accepted4, IPv6: server.Accepted6},
 		BytesReceived: server.BytesIn,
 		BytesSent:     server.BytesOut,

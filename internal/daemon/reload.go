@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"spate/internal/access"
+	"spate/internal/config"
 )
 
 // loadAccess reads the access list for the first time.
@@ -22,14 +23,15 @@ func (d *Daemon) loadAccess() error {
 	return nil
 }
 
-// Reload reads the access list and the certificates again. What cannot be
-// loaded stays as it is; the error says what and why, and so does the log.
+// Reload reads the access list, the certificates and, where the configuration
+// file is within reach, its limits again. What cannot be loaded stays as it is;
+// the error says what and why, and so does the log.
 func (d *Daemon) Reload() error {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
 	d.systemd.reloading()
 	defer d.systemd.notify("READY=1")
-	return errors.Join(d.reloadAccess(), d.reloadCertificates())
+	return errors.Join(d.reloadLimits(), d.reloadAccess(), d.reloadCertificates())
 }
 
 func (d *Daemon) reloadAccess() error {
@@ -70,4 +72,61 @@ func (d *Daemon) watched() (paths []string) {
 		}
 	})
 	return paths
+}
+
+// reloadLimits takes the numbers of [limits] from the configuration file that
+// can change while the tracker runs, and says which other keys have changed.
+func (d *Daemon) reloadLimits() error {
+	file := d.cfg.File()
+	if file == "" || d.become != nil {
+		return nil // there is none, or it is out of reach
+	}
+	next, err := config.Load(file)
+	if err != nil {
+		d.log.Error("the configuration file was not reloaded", "error", err)
+		return err
+	}
+	var limits, others []string
+	for _, path := range config.Diff(&d.loaded, &next) {
+		if isLimit(path) {
+			limits = append(limits, path)
+		} else {
+			others = append(others, path)
+		}
+	}
+	if len(others) > 0 {
+		d.log.Warn("changes of the configuration file that only a restart applies", "keys", others)
+	}
+	if len(limits) == 0 {
+		return nil
+	}
+	l := next.Limits
+	if l.MaxConnections == 0 {
+		l.MaxConnections = d.descriptors
+	}
+	if err := d.server.SetLimits(serverLimits(&l)); err != nil {
+		d.log.Error("the limits were not changed", "error", err)
+		return err
+	}
+	for _, path := range limits {
+		d.log.Info("a limit was changed", "key", path)
+	}
+	d.maxConnections.Store(int64(l.MaxConnections))
+	// Timeouts stay what they were at the start.
+	l.MaxConnections = next.Limits.MaxConnections
+	was := &d.loaded.Limits
+	l.HeadTimeout, l.WriteTimeout, l.ShutdownTimeout, l.MaxRequestsPerConnection = was.HeadTimeout, was.WriteTimeout, was.ShutdownTimeout, was.MaxRequestsPerConnection
+	d.loaded.Limits = l
+	return nil
+}
+
+// isLimit reports whether a key can change while the tracker runs.
+func isLimit(path string) bool {
+	switch path {
+	case "limits.max_connections", "limits.max_connections_per_ip", "limits.connections_per_second_per_ip",
+		"limits.connection_burst_per_ip", "limits.requests_per_second_per_ip", "limits.request_burst_per_ip",
+		"limits.exempt_sources":
+		return true
+	}
+	return false
 }

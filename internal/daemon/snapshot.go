@@ -89,7 +89,7 @@ func (d *Daemon) serverSnapshot() metrics.Server {
 		BytesOut:     stats.BytesOut,
 		Accepted:     metrics.ByFamily{IPv4: stats.Accepted4, IPv6: stats.Accepted6},
 		Open:         []metrics.Count{{Label: "open", Value: stats.Open}},
-		Limits:       []metrics.Count{{Label: "connections", Value: uint64(d.cfg.Limits.MaxConnections)}},
+		Limits:       []metrics.Count{{Label: "connections", Value: uint64(d.maxConnections.Load())}},
 		Ended:        counts(stats.Ended),
 		Refused:      counts(stats.Refused),
 		Handshakes:   counts(stats.Handshakes),
