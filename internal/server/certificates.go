@@ -14,6 +14,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -21,7 +22,7 @@ import (
 const (
 	// expiryNotice is how long before its end a certificate is warned about.
 	expiryNotice = 14 * 24 * time.Hour
-	// expiryCheck is how often certificates are looked at.
+	// expiryCheck is how often it is.
 	expiryCheck = 12 * time.Hour
 )
 
@@ -51,6 +52,32 @@ type certificates struct {
 	files []CertificateFiles
 	log   *slog.Logger
 	set   atomic.Pointer[certificateSet]
+
+	mu     sync.Mutex // guards what follows: one load at a time
+	stamps []stamp    // of the files as they were last read, good or bad
+	warned time.Time  // when warn was last called
+}
+
+// A stamp tells one content of a file from another, well enough.
+type stamp struct {
+	modified time.Time
+	size     int64
+}
+
+// stampsOf returns the stamps of all files; the zero stamp is that of a file
+// that cannot be found.
+func stampsOf(files []CertificateFiles) []stamp {
+	var all []stamp
+	for _, f := range files {
+		for _, path := range []string{f.Chain, f.Key} {
+			var s stamp
+			if info, err := os.Stat(path); err == nil {
+				s = stamp{info.ModTime(), info.Size()}
+			}
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // A certificateSet is immutable.
@@ -68,8 +95,42 @@ func loadCertificates(files []CertificateFiles, log *slog.Logger) (*certificates
 	return c, nil
 }
 
-// load replaces the set, or keeps it and returns what is wrong with the files.
+// reload replaces the set, or keeps it and returns what is wrong with the
+// files.
+func (c *certificates) reload(now time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.load(); err != nil {
+		return fmt.Errorf("the certificates served so far stay: %w", err)
+	}
+	for _, cert := range c.list() {
+		c.log.Info("certificate loaded", "file", cert.Chain, "names", cert.Names, "not_after", cert.NotAfter)
+	}
+	c.warn(now)
+	return nil
+}
+
+// look reloads what has changed on disk, and warns from time to time of what
+// expires. A pair that is replaced one file after the other may fail once: it
+// stays as it was, and the second file is the next change.
+func (c *certificates) look(now time.Time) {
+	c.mu.Lock()
+	changed := !slices.Equal(stampsOf(c.files), c.stamps)
+	if !changed && now.Sub(c.warned) >= expiryCheck {
+		c.warn(now)
+	}
+	c.mu.Unlock()
+	if changed {
+		if err := c.reload(now); err != nil {
+			c.log.Error("changed certificate files are not used", "err", err)
+		}
+	}
+}
+
+// load is reload without its log. The caller holds mu, or is the only one yet.
 func (c *certificates) load() error {
+	// Before the files are read, so that a change in between is seen.
+	c.stamps = stampsOf(c.files)
 	set := &certificateSet{byName: make(map[string][]*tls.Certificate)}
 	var errs []error
 	for _, f := range c.files {
@@ -141,8 +202,10 @@ func (c *certificates) list() []Certificate {
 	return out
 }
 
-// warn logs what is expired, not valid yet, or about to expire at a time.
+// warn logs what is expired, not valid yet, or about to expire at a time. The
+// caller holds mu.
 func (c *certificates) warn(now time.Time) {
+	c.warned = now
 	for i, pair := range c.set.Load().all {
 		left := pair.Leaf.NotAfter.Sub(now)
 		args := []any{"file", c.files[i].Chain, "names", namesOf(pair.Leaf), "not_after", pair.Leaf.NotAfter}

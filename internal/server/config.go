@@ -188,8 +188,10 @@ func (c *Config) validate() error {
 		name  string
 		value time.Duration
 	}{
-		{"head timeout", c.HeadTimeout}, {"write timeout", c.WriteTimeout},
-		{"idle timeout", c.IdleTimeout}, {"shutdown timeout", c.ShutdownTimeout},
+		{"head timeout", c.HeadTimeout},
+		{"write timeout", c.WriteTimeout},
+		{"idle timeout", c.IdleTimeout},
+		{"shutdown timeout", c.ShutdownTimeout},
 	} {
 		if d.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is %v, it must not be negative", d.name, d.value))

@@ -42,6 +42,9 @@ type conn struct {
 // eighth of the idle timeout.
 const parkAfter = 2 * time.Second
 
+// farewell is how long the last alert of an idle TLS connection may take.
+const farewell = 100 * time.Millisecond
+
 // serve carries the connection from its accept on.
 func (c *conn) serve() {
 	if end, ok := c.begin(); !ok {
@@ -58,6 +61,12 @@ func (c *conn) finish(end ending) {
 		c.pool.putIn(c.plain)
 		c.plain = nil
 	}
+	if c.tls != nil && (end == endIdle || end == endShutdown) {
+		// Without its alert, a close of ours looks like an attack to the peer.
+		c.timeout = farewell
+		_ = c.tls.CloseWrite()
+		_ = c.flushLast()
+	}
 	c.release()
 	_ = c.Conn.Close()
 	c.d.s.rules.limits.release(c.source)
@@ -71,7 +80,7 @@ func (c *conn) begin() (ending, bool) {
 	cfg := &c.d.s.rules.cfg
 	start := time.Now()
 	c.busy = c.l.TLS
-	if c.readUntil(start.Add(cfg.HeadTimeout), 0) != nil || c.writeUntil(start.Add(cfg.WriteTimeout), 0) != nil {
+	if c.readUntil(start.Add(cfg.HeadTimeout), 0) != nil {
 		return endError, false
 	}
 	var ok bool
@@ -194,9 +203,8 @@ func (c *conn) exchange() (end ending, ended bool) {
 	for {
 		next := c.answer(out)
 		last := next == actionClose || next == actionLinger
-		now := time.Now()
 		if len(*out) > 0 {
-			if err := c.send(now, *out, last); err != nil {
+			if err := c.send(*out, last); err != nil {
 				return c.sendFailed(err), true
 			}
 		}
@@ -204,12 +212,13 @@ func (c *conn) exchange() (end ending, ended bool) {
 		case actionFlush:
 			continue
 		case actionKeep:
+			now := time.Now()
 			c.busy = false
 			c.idleUntil = now.Add(cfg.IdleTimeout)
 			wait := min(cfg.IdleTimeout/8, parkAfter)
 			return endError, c.readUntil(now.Add(wait), slackOf(wait)) != nil
 		case actionMore:
-			return endError, c.expectRest(now) != nil
+			return endError, c.expectRest() != nil
 		case actionAbort:
 			return endProxyHeader, true
 		case actionLinger:
@@ -235,7 +244,7 @@ func (c *conn) answer(out *[]byte) action {
 
 // expectRest sets the deadline of a head that has begun. The one of the first
 // head runs since the connection was accepted.
-func (c *conn) expectRest(now time.Time) error {
+func (c *conn) expectRest() error {
 	if c.busy {
 		return nil
 	}
@@ -243,17 +252,16 @@ func (c *conn) expectRest(now time.Time) error {
 	if c.peer.requests == 0 {
 		return nil
 	}
-	return c.readUntil(now.Add(c.d.s.rules.cfg.HeadTimeout), 0)
+	return c.readUntil(time.Now().Add(c.d.s.rules.cfg.HeadTimeout), 0)
 }
 
 // send writes replies. After the last ones comes TLS's closing alert, and they
 // may wait for the FIN.
-func (c *conn) send(now time.Time, out []byte, last bool) error {
-	timeout := c.d.s.rules.cfg.WriteTimeout
-	if err := c.writeUntil(now.Add(timeout), slackOf(timeout)); err != nil {
-		return err
-	}
+func (c *conn) send(out []byte, last bool) error {
 	if c.tls == nil && !last {
+		if err := c.writeFor(c.timeout, slackOf(c.timeout)); err != nil {
+			return err
+		}
 		_, err := c.Conn.Write(out)
 		return err
 	}

@@ -232,7 +232,7 @@ func (d *goroutineDriver) start(nc net.Conn, of *Listener) {
 		return
 	}
 	c := &conn{d: d, l: of, source: addr}
-	c.wire = wire{Conn: nc, raw: raw, pool: d.pool, draining: &d.s.rules.draining, grace: d.grace}
+	c.wire = wire{Conn: nc, raw: raw, pool: d.pool, draining: &d.s.rules.draining, grace: d.grace, timeout: d.s.rules.cfg.WriteTimeout}
 	c.onReadable = c.receive
 	d.mu.Lock()
 	d.conns[c] = struct{}{}

@@ -179,26 +179,7 @@ func (s *Server) Reload() error {
 	if s.tls == nil {
 		return nil
 	}
-	if err := s.tls.load(); err != nil {
-		return fmt.Errorf("the certificates served so far stay: %w", err)
-	}
-	s.tls.warn(time.Now())
-	return nil
-}
-
-// watchExpiry warns of certificates that expire soon, now and twice a day.
-func (s *Server) watchExpiry(ctx context.Context) {
-	s.tls.warn(time.Now())
-	tick := time.NewTicker(expiryCheck)
-	defer tick.Stop()
-	for {
-		select {
-		case now := <-tick.C:
-			s.tls.warn(now)
-		case <-ctx.Done():
-			return
-		}
-	}
+	return s.tls.reload(time.Now())
 }
 
 // SetLimits replaces Config.Limits, or returns what is wrong with them.
@@ -253,9 +234,7 @@ func (s *Server) run(ctx context.Context) error {
 		drain() // not in a while, in a goroutine of its own
 	}
 
-	if s.tls != nil {
-		go s.watchExpiry(running)
-	}
+	go s.watch(running)
 	ended := make(chan error, len(s.drivers))
 	for _, d := range s.drivers {
 		go func() { ended <- d.run(running) }()

@@ -58,7 +58,7 @@ func startTLS(t *testing.T, log io.Writer, files ...server.CertificateFiles) *se
 // start runs a server until the test ends.
 func start(t testing.TB, cfg server.Config, log io.Writer) *server.Server {
 	t.Helper()
-	s, err := server.New(cfg, func() server.Handler { return servertest.Handler{} }, slog.New(slog.NewTextHandler(log, nil)))
+	s, err := server.New(cfg, func() server.Handler { return servertest.Handler{} }, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,8 +78,9 @@ type wire struct {
 	// it returns wouldBlock.
 	patient bool
 
-	until    time.Time // the read deadline, as it was last set
-	writable time.Time // the write deadline, as it was last set
+	until    time.Time     // the read deadline, as it was last set
+	writable time.Time     // the write deadline, as it was last set
+	timeout  time.Duration // for writing, from each flush on
 
 	// draining tells, when a wait ends early, whether the server stops; told
 	// is set once that was acted on. busy says that a head or a handshake is
@@ -198,8 +199,10 @@ func (w *wire) readUntil(t time.Time, slack time.Duration) error {
 // past is a deadline that has passed.
 var past = time.Unix(1, 0)
 
-// writeUntil sets the write deadline, with a slack like readUntil.
-func (w *wire) writeUntil(t time.Time, slack time.Duration) error {
+// writeFor sets the write deadline to some time from now, with a slack like
+// readUntil.
+func (w *wire) writeFor(timeout, slack time.Duration) error {
+	t := time.Now().Add(timeout)
 	if d := t.Sub(w.writable); d >= 0 && d <= slack {
 		return nil
 	}
@@ -252,8 +255,11 @@ func (w *wire) flush() error {
 	if w.held == nil {
 		return nil
 	}
+	defer w.drop()
+	if err := w.writeFor(w.timeout, slackOf(w.timeout)); err != nil {
+		return err
+	}
 	_, err := w.Conn.Write(*w.held)
-	w.drop()
 	return err
 }
 
@@ -270,6 +276,10 @@ func (w *wire) drop() {
 func (w *wire) flushLast() error {
 	if w.held == nil || sendMore == 0 {
 		return w.flush()
+	}
+	defer w.drop()
+	if err := w.writeFor(w.timeout, slackOf(w.timeout)); err != nil {
+		return err
 	}
 	rest := *w.held
 	var failed error
@@ -289,7 +299,6 @@ func (w *wire) flushLast() error {
 		}
 		return true
 	})
-	w.drop()
 	if err == nil {
 		err = failed
 	}
