@@ -108,7 +108,8 @@ function path(list, key, x, y) {
 function drawTile(t, list) {
   const newest = list[list.length - 1];
   const at = list.find(p => p.time === t.pointed) || newest;
-  const [value, unit] = t.show(at[t.key]);
+  // The newest stats may be fresher than the newest point, which needs two.
+  const [value, unit] = t.show(t.level && at === newest && latest ? levels(latest)[t.key] : at[t.key]);
   t.number.replaceChildren(value, element("small", "", unit + t.unit));
   t.at.textContent = at === newest ? "" : new Date(at.time * 1000).toLocaleTimeString();
   const values = list.map(p => p[t.key]);
@@ -170,6 +171,13 @@ function pointFrom(s, before) {
     failures_per_second: rate(s => both(s.announces.failed) + both(s.scrapes.failed)),
     latency_p50_us: quantile(s.latency.bounds_us, deltas, .5),
     latency_p99_us: quantile(s.latency.bounds_us, deltas, .99),
+    ...levels(s),
+  };
+}
+
+// levels are the quantities that are no rates.
+function levels(s) {
+  return {
     peers: both(s.store.peers), torrents: s.store.torrents,
     connections: s.connections.open, resident_bytes: s.process.resident_bytes || 0,
   };
