@@ -223,7 +223,7 @@ prometheus_endpoint_address = "127.0.0.1:0"
 			t.Errorf("%s after the reload: %q", url[1], got)
 		}
 	}
-	if text := tr.text(t); strings.Contains(text, "level=ERROR") || !strings.Contains(text, "the certificates were reloaded") {
+	if text := tr.text(t); strings.Contains(text, "level=ERROR") || !strings.Contains(text, "certificate loaded") {
 		t.Error(text)
 	}
 }

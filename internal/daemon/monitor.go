@@ -16,10 +16,11 @@ type concern struct {
 	count func(*tally) uint64 // since the start
 }
 
-// tally is what concerns are counted by.
+// tally is what concerns are counted by. What proxies do wrong, the server says
+// itself.
 type tally struct {
-	full, displaced, noClient, acceptPauses uint64
-	limits                                  map[string]uint64
+	full, displaced, acceptPauses uint64
+	limits                        map[string]uint64
 }
 
 // concerns returns what the monitor looks for.
@@ -30,7 +31,6 @@ func concerns() []concern {
 	return []concern{
 		{"the store is full: new torrents are refused (max_memory, max_torrents)", func(t *tally) uint64 { return t.full }},
 		{"the store is full: peers make way for newer ones (max_memory)", func(t *tally) uint64 { return t.displaced }},
-		{"a trusted proxy sends requests without a usable client address (reverse_proxy_ip_header_name)", func(t *tally) uint64 { return t.noClient }},
 		{"accepting connections paused for lack of open files or memory", func(t *tally) uint64 { return t.acceptPauses }},
 		{"connections are refused: max_connections are open", limit("connections")},
 		{"connections are refused: max_connections_per_ip are open from their addresses", limit("address_connections")},
@@ -82,11 +82,6 @@ func (d *Daemon) monitor(ctx context.Context) {
 func (d *Daemon) tally() *tally {
 	store, server := d.store.Stats(), d.server.Stats()
 	t := &tally{full: store.RefusedTorrents, displaced: store.DisplacedPeers, acceptPauses: server.AcceptPauses, limits: map[string]uint64{}}
-	for i, c := range server.Requests4 {
-		if c.Label == "no_client_address" {
-			t.noClient = c.Value + server.Requests6[i].Value
-		}
-	}
 	for _, c := range server.Refused {
 		t.limits[c.Label] = c.Value
 	}

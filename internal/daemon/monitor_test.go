@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"spate/internal/config"
-	"spate/internal/server"
 )
 
 func TestMonitorLogsWhatGrows(t *testing.T) {
@@ -53,18 +52,6 @@ func TestConcernsHaveTheirCounters(t *testing.T) {
 			t.Errorf("the server counts no %s", label)
 		}
 	}
-	if !hasLabel(d.server.Stats().Requests4, "no_client_address") {
-		t.Error("the server counts no no_client_address")
-	}
-}
-
-func hasLabel(counts []server.Count, label string) bool {
-	for _, c := range counts {
-		if c.Label == label {
-			return true
-		}
-	}
-	return false
 }
 
 func TestTraceShowsAddressesOnlyWhenAsked(t *testing.T) {

@@ -54,24 +54,21 @@ func (d *Daemon) reloadCertificates() error {
 	if !needsTLS(&d.cfg) {
 		return nil
 	}
+	// What it loads, the server logs.
 	if err := d.server.Reload(); err != nil {
 		d.log.Error("the certificates were not reloaded", "error", err)
 		return err
-	}
-	for _, c := range d.server.Certificates() {
-		d.log.Info("the certificates were reloaded", "file", c.Chain, "names", c.Names, "not_after", c.NotAfter)
 	}
 	return nil
 }
 
 // watched returns the paths of the files that are loaded again when they change.
-func (d *Daemon) watched() (paths []string) {
-	d.eachReloaded(func(key string, path *string) {
-		if d.cfg.AccessList.Watch && key == "access_list.path" || d.cfg.TLS.Watch && key != "access_list.path" {
-			paths = append(paths, *path)
-		}
-	})
-	return paths
+// The server watches its certificates itself.
+func (d *Daemon) watched() []string {
+	if !d.cfg.AccessList.Watch || d.cfg.AccessList.Mode == config.AccessOff {
+		return nil
+	}
+	return []string{d.cfg.AccessList.Path}
 }
 
 // reloadLimits takes the numbers of [limits] from the configuration file that
