@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"testing"
@@ -38,5 +39,17 @@ func TestLoadFileWithoutPermission(t *testing.T) {
 	}
 	if l.Len() != 1 || l.Allows(hash(t, hexA)) {
 		t.Errorf("the old list is gone: %d hashes", l.Len())
+	}
+}
+
+// TestLoadFileDoesNotWaitForAFIFO: opening one would block until somebody
+// writes to it.
+func TestLoadFileDoesNotWaitForAFIFO(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(ModeAllow).LoadFile(path); !errors.Is(err, errNotRegular) {
+		t.Errorf("the error is %v, want %v", err, errNotRegular)
 	}
 }

@@ -310,6 +310,12 @@ func TestSetBytesPerHash(t *testing.T) {
 	if limit := 23 * n; bytes > limit {
 		t.Errorf("%d bytes for %d hashes, want at most %d", bytes, n, limit)
 	}
+	for i := range hashes {
+		hashes[i] = numbered(i % 10)
+	}
+	if got := cap(newSet(hashes).hashes); got > 20 {
+		t.Errorf("the set of 10 hashes that come often has room for %d", got)
+	}
 }
 
 // TestSetSpreadsMadeUpHashes: hashes that differ in a few bits only fill the

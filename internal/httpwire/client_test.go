@@ -76,6 +76,7 @@ func TestParseAnnounceReply(t *testing.T) {
 		"d8:intervali1800e6:peers618:aaaaaaaaaaaaaaaabbe",
 		"d8:intervali0e5:peersld2:ip7:1.2.3.47:peer id20:aaaaaaaaaaaaaaaaaaaa4:porti1eeee",
 		"d8:intervali0e5:peers0:10:tracker id3:abc15:warning message0:e",
+		"d1:a" + strings.Repeat("l", 10) + strings.Repeat("e", 10) + "8:intervali0e5:peers0:e",
 		"d1:ai-5e1:bld1:ci123456789012345678901234567890eee8:intervali0e5:peers0:e",
 	} {
 		if err := ParseAnnounceReply([]byte(body), &r); err != nil {
@@ -112,6 +113,7 @@ func TestParseAnnounceReplyErrors(t *testing.T) {
 		{"string longer than the reply", "d8:intervali1e5:peers6:aaaab", ErrBencode},
 		{"string length beyond 64 bits", "d8:intervali1e5:peers99999999999999999999:e", ErrBencode},
 		{"nesting without end", "d1:a" + strings.Repeat("l", 5000), ErrBencode},
+		{"nesting of 100", "d1:a" + strings.Repeat("l", 100) + strings.Repeat("e", 100) + "8:intervali1e5:peers0:e", ErrBencode},
 		{"interval as a string", "d8:interval4:18005:peers0:e", ErrBencode},
 		{"peers as an integer", "d8:intervali1e5:peersi0ee", ErrBencode},
 		{"peers not of 6", "d8:intervali1e5:peers5:aaaabe", ErrReply},
