@@ -45,6 +45,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err == nil && !o.allowRemote {
 		err = load.CheckTarget(cfg.ServerAddress)
 	}
+	if err == nil && o.plot != "" {
+		err = load.CheckPlot(o.plot) // not after a run of an hour
+	}
 	if err != nil {
 		fmt.Fprintf(stderr, "spate-load: %v\n", err)
 		return 1

@@ -13,7 +13,7 @@ func (l *epollLoop) handle(i int, events uint32) {
 	if s.fd < 0 {
 		return // closed by an event before this one
 	}
-	if events&(unix.EPOLLERR) != 0 {
+	if events&unix.EPOLLERR != 0 {
 		code, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 		if err == nil && code != 0 {
 			l.broken(s, i, unix.Errno(code))

@@ -25,11 +25,19 @@ var plotColors = [kindCount]color.RGBA{
 	KindMalformed: {R: 0x99, G: 0x99, B: 0x99, A: 0xff},
 }
 
+// CheckPlot reports whether Plot could draw into a file of that name.
+func CheckPlot(path string) error {
+	if !strings.HasSuffix(path, ".svg") && !strings.HasSuffix(path, ".png") {
+		return fmt.Errorf("plot %s: the name needs to end in .svg or .png", path)
+	}
+	return nil
+}
+
 // Plot draws latency by percentile, a line for each kind of request, into a
 // file whose ending (svg or png) says its format.
 func (r *Report) Plot(path string) error {
-	if !strings.HasSuffix(path, ".svg") && !strings.HasSuffix(path, ".png") {
-		return fmt.Errorf("plot %s: the name needs to end in .svg or .png", path)
+	if err := CheckPlot(path); err != nil {
+		return err
 	}
 	p := plot.New()
 	p.Title.Text = fmt.Sprintf("Latency by percentile, %.0f responses/s", float64(r.Tally.Answered())/r.Elapsed.Seconds())
@@ -38,8 +46,11 @@ func (r *Report) Plot(path string) error {
 	p.Y.Scale = plot.LogScale{}
 	p.Y.Tick.Marker = plot.LogTicks{Prec: -1}
 	p.X.Tick.Marker = plot.ConstantTicks{
-		{Value: 0, Label: "0"}, {Value: 1, Label: "90"}, {Value: 2, Label: "99"},
-		{Value: 3, Label: "99.9"}, {Value: 4, Label: "99.99"},
+		{Value: 0, Label: "0"},
+		{Value: 1, Label: "90"},
+		{Value: 2, Label: "99"},
+		{Value: 3, Label: "99.9"},
+		{Value: 4, Label: "99.99"},
 	}
 	p.Legend.Top, p.Legend.Left = true, true
 	p.Add(plotter.NewGrid())

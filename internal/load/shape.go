@@ -39,7 +39,6 @@ type shape struct {
 	http10    bool
 	close     bool // the client asks for, or needs, the connection's end
 	noHost    bool
-	tail      string // bytes sent after the head
 }
 
 type keyFormat uint8
