@@ -14,7 +14,7 @@ SOAKTIME  ?= 10m
 BENCHTIME ?= 1s
 COUNT     ?= 6
 
-.PHONY: all build test race e2e bench bench-once bench-memory bench-http lint format cross tidy fuzz soak check-clean clean
+.PHONY: all build test race e2e e2e-peers bench bench-once bench-smoke bench-memory bench-http lint format cross tidy fuzz soak check-clean clean
 
 all: build
 
@@ -45,11 +45,21 @@ bench:
 bench-once:
 	$(GO) test -run='^$$' -bench=. -benchtime=1x ./...
 
+# The tools that measure, for a second each: they must not rot either.
+bench-smoke: build
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/spate-bench bench/smoke.toml
+
+# Spate against aquatic_http and its load tester, which cargo installs for minutes.
+e2e-peers: build
+	sh bench/peers.sh
+
+# Resident bytes for each peer, by shape of the swarms.
 bench-memory:
 	@$(GO) run ./bench/memory
 
+# CPU time for each request, against a bare loop on the same machine. Needs wrk.
 bench-http:
-	@$(GO) run ./cmd/spate-bench
+	@$(GO) run ./bench/http
 
 lint: format cross tidy
 	$(GO) vet ./...
