@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -313,5 +314,65 @@ func TestSocketActivation(t *testing.T) {
 	defer client.CloseIdleConnections()
 	if got := fetch(t, client, "http://"+ln.Addr().String()+"/announce"+announceQuery); !strings.Contains(got, "8:completei1e") {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestSecondSignalEndsAtOnce: while a profile that somebody asked for holds the
+// first one up.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	socket, file, log := filepath.Join(dir, "admin.sock"), filepath.Join(dir, "spate.toml"), filepath.Join(dir, "log")
+	writeFile(t, file, fmt.Sprintf("[network]\naddress_ipv4 = \"127.0.0.1:0\"\nuse_ipv6 = false\n[admin]\naddress = \"unix:%s\"\ndebug = true\n", socket))
+	out, err := os.Create(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd := exec.Command(realBinary(t), "-c", file)
+	cmd.Stderr = out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it has ended, if all is well
+
+	conn := dialWhenThere(t, socket)
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /debug/pprof/trace?seconds=20 HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 1)); err != nil { // it has begun
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
+				t.Errorf("it ended with %v", err)
+			}
+			return
+		case <-tick.C:
+			_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+		}
+	}
+}
+
+// dialWhenThere connects to a unix socket that is about to be opened.
+func dialWhenThere(t *testing.T, path string) net.Conn {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; <-tick.C {
+		conn, err := net.Dial("unix", path)
+		if err == nil {
+			return conn
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
 	}
 }
