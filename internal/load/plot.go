@@ -52,6 +52,7 @@ func (r *Report) Plot(path string) error {
 		{Value: 3, Label: "99.9"},
 		{Value: 4, Label: "99.99"},
 	}
+	p.X.Max = 4.2 // the last label needs room on the right
 	p.Legend.Top, p.Legend.Left = true, true
 	p.Add(plotter.NewGrid())
 	for k := range kindCount {
