@@ -4,7 +4,7 @@
 // path with the same bytes: what internal/server adds to the bare loop of
 // bench/floor, without what the tracker itself does. Never expose it.
 //
-// It prints "listening on ADDRESS" and serves until it is killed.
+// It prints "listening on ADDRESS" and serves until it is told to stop.
 package main
 
 import (
@@ -20,41 +20,73 @@ import (
 	"spate/internal/server"
 )
 
-// body is the handler.
-type body []byte
+// handler answers every path with the body, after some work.
+type handler struct {
+	body []byte
+	work time.Duration
+}
 
-func (b body) Handle(_ time.Duration, _ netip.Addr, _, _, dst []byte) ([]byte, bool) {
-	return append(dst, b...), true
+func (h *handler) Handle(_ time.Duration, _ netip.Addr, _, _, dst []byte) ([]byte, bool) {
+	if h.work > 0 {
+		for start := time.Now(); time.Since(start) < h.work; {
+		}
+	}
+	return append(dst, h.body...), true
+}
+
+// options are the flags.
+type options struct {
+	address    string
+	body       int
+	workers    int
+	work       time.Duration
+	goroutines bool
+	loops      bool
 }
 
 func main() {
-	address := flag.String("address", "127.0.0.1:0", "IPv4 `address` to listen on")
-	size := flag.Int("body", 400, "`bytes` of the reply's body")
-	workers := flag.Int("workers", 1, "event loops")
-	goroutines := flag.Bool("goroutines", false, "the goroutine driver instead of event loops")
+	var o options
+	flag.StringVar(&o.address, "address", "127.0.0.1:0", "IPv4 `address` to listen on")
+	flag.IntVar(&o.body, "body", 400, "`bytes` of the reply's body")
+	flag.IntVar(&o.workers, "workers", 1, "event loops")
+	flag.DurationVar(&o.work, "work", 0, "CPU time to burn for each request")
+	flag.BoolVar(&o.goroutines, "goroutines", false, "the goroutine driver instead of event loops")
+	flag.BoolVar(&o.loops, "loops", false, "print every second how the loops are")
 	flag.Parse()
-	if err := run(*address, *size, *workers, *goroutines); err != nil {
+	if err := run(&o); err != nil {
 		fmt.Fprintln(os.Stderr, "constant:", err)
 		os.Exit(1)
 	}
 }
 
-func run(address string, size, workers int, goroutines bool) error {
+func run(o *options) error {
 	cfg := server.Config{
-		Listeners: []server.Listener{{Network: server.NetworkTCP4, Address: address}},
-		Workers:   workers,
+		Listeners: []server.Listener{{Network: server.NetworkTCP4, Address: o.address}},
+		Workers:   o.workers,
 		KeepAlive: true,
 		Limits:    server.DefaultLimits(),
 	}
-	if goroutines {
+	if o.goroutines {
 		cfg.Driver = server.DriverGoroutine
 	}
-	s, err := server.New(cfg, func() server.Handler { return make(body, size) }, nil)
+	s, err := server.New(cfg, func() server.Handler { return &handler{body: make([]byte, o.body), work: o.work} }, nil)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("listening on %s\n", s.Addrs()[0])
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if o.loops {
+		go report(s)
+	}
 	return s.Run(ctx)
+}
+
+// report prints how the loops are, for as long as the process lives.
+func report(s *server.Server) {
+	for range time.Tick(time.Second) {
+		for i, l := range s.Stats().Loops {
+			fmt.Printf("loop %d: %3.0f %% busy, %d connections\n", i, 100*l.Busy, l.Connections)
+		}
+	}
 }

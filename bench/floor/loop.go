@@ -40,7 +40,7 @@ func serveLoop(o *options) error {
 	b.register(b.listener)
 	events := make([]unix.EpollEvent, eventBatch)
 	for {
-		n := b.wait(events, 0)
+		n := b.wait(events, b.doze)
 		if n == 0 {
 			n = b.wait(events, -1)
 		}
@@ -112,14 +112,14 @@ func (b *bare) call(trap, a1, a2, a3, a4 uintptr) (int, unix.Errno) {
 
 func (b *bare) wait(events []unix.EpollEvent, timeout int) int {
 	at := uintptr(unsafe.Pointer(&events[0]))
-	if timeout != 0 {
+	if timeout < 0 {
 		n, _, e := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(b.epoll), at, eventBatch, uintptr(timeout), 0, 0)
 		if e != 0 {
 			return 0
 		}
 		return int(n)
 	}
-	n, e := b.call(unix.SYS_EPOLL_PWAIT, uintptr(b.epoll), at, eventBatch, 0)
+	n, e := b.call(unix.SYS_EPOLL_PWAIT, uintptr(b.epoll), at, eventBatch, uintptr(timeout))
 	if e != 0 {
 		return 0
 	}

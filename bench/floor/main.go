@@ -25,6 +25,7 @@ type options struct {
 	pong    bool // start connections without quick acknowledgements
 	lock    bool // tie the loop to its thread
 	cooked  bool // system calls that tell the Go scheduler
+	doze    int  // ms of a wait that the scheduler is not told of
 	tls     bool // crypto/tls instead, a goroutine for each connection
 }
 
@@ -38,6 +39,7 @@ func main() {
 	flag.BoolVar(&o.pong, "pong", false, "no quick acknowledgements")
 	flag.BoolVar(&o.lock, "lock", false, "lock the loop to its thread")
 	flag.BoolVar(&o.cooked, "cooked", false, "system calls that tell the scheduler")
+	flag.IntVar(&o.doze, "doze", 0, "wait `ms` without telling the scheduler before a wait that does")
 	flag.BoolVar(&o.tls, "tls", false, "serve TLS 1.3 with crypto/tls, goroutine per connection")
 	flag.Parse()
 

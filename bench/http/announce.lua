@@ -46,7 +46,8 @@ function init(args)
     local path = string.format("/announce?info_hash=%s&peer_id=-LT20A0-%012d&port=%d&uploaded=0&downloaded=0&left=%d&corrupt=0&key=%08X&numwant=50&compact=1&no_peer_id=1&supportcrypto=1&redundant=0",
       hash(chosen[i]), i, 10000 + i, i % 4 == 0 and 0 or 100000 + i, i * 7919)
     local headers = { ["User-Agent"] = "qBittorrent/5.0.4", ["Accept-Encoding"] = "gzip" }
-    if connection == "close" then headers["Connection"] = "close" end
+    -- opentracker keeps a connection only when it is asked to.
+    headers["Connection"] = connection == "close" and "close" or "keep-alive"
     requests[i + 1] = wrk.format("GET", path, headers)
   end
 end

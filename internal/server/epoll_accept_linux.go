@@ -71,9 +71,15 @@ func (e *epollListener) interest() loop.Interest {
 	return loop.Readable
 }
 
-// accept takes connections off one queue and serves them.
+// accept takes connections off one queue and serves them. A loop that slept
+// was most likely woken by a single one: it does not pay a second accept to be
+// told so, since the poller tells of any more at the next wake-up.
 func (l *epollLoop) accept(e *epollListener) error {
-	for range acceptBatch {
+	batch := acceptBatch
+	if l.rested {
+		batch = 1
+	}
+	for range batch {
 		if l.pausedUntil != 0 {
 			return nil
 		}

@@ -33,6 +33,7 @@ type epollLoop struct {
 	in, out []byte // scratch: what is received, what is to be sent
 
 	now          time.Duration // of this wake-up
+	rested       bool          // the loop slept before this wake-up
 	phase        phase
 	deaf         bool          // accepts no more
 	swept        bool          // idle connections were closed for the stop
