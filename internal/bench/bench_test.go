@@ -81,6 +81,8 @@ func made(scale float64) *Result {
 			Sample{Tracker: "a", Workload: "memory", Round: round, BytesPerPeer: 16},
 			Sample{Tracker: "a", Workload: "rates", Round: round, Rate: 100, P99Micros: 100},
 			Sample{Tracker: "a", Workload: "rates", Round: round, Rate: 200, P99Micros: 400},
+			Sample{Tracker: "a", Workload: "cores", Round: round, Cores: 1, PerSecond: 100, CPUMicros: 10},
+			Sample{Tracker: "a", Workload: "cores", Round: round, Cores: 2, PerSecond: 190, CPUMicros: 11},
 		)
 	}
 	return r
@@ -89,7 +91,7 @@ func made(scale float64) *Result {
 func TestMarkdownComparesWithTheFirstTracker(t *testing.T) {
 	var b bytes.Buffer
 	made(1).WriteMarkdown(&b)
-	for _, want := range []string{"### close", "| a | closed | 10.10 | 1.000 (1.000–1.000)", "| b | closed | 20.20 | 2.000 (2.000–2.000)", "| a | 200/s |", "| 16.0 |"} {
+	for _, want := range []string{"### close", "| a | closed | 10.10 | 1.000 (1.000–1.000)", "| b | closed | 20.20 | 2.000 (2.000–2.000)", "| a | 200/s |", "| a | closed, 2 cores |", "| 16.0 |"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("report does not say %q:\n%s", want, &b)
 		}
@@ -135,8 +137,8 @@ func TestResultSurvivesItsFile(t *testing.T) {
 
 func TestPlotDrawsEachWorkload(t *testing.T) {
 	files, err := made(1).Plot(t.TempDir(), "svg")
-	if err != nil || len(files) != 3 {
-		t.Fatalf("%v, %v; want three files", files, err)
+	if err != nil || len(files) != 4 {
+		t.Fatalf("%v, %v; want four files", files, err)
 	}
 	for _, f := range files {
 		if b, err := os.ReadFile(f); err != nil || !bytes.Contains(b, []byte("<svg")) {

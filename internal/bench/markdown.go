@@ -17,9 +17,9 @@ func (r *Result) WriteMarkdown(w io.Writer) {
 		if g.workload != workload {
 			workload, base = g.workload, g
 			fmt.Fprintf(w, "\n### %s\n\n", workload)
-			fmt.Fprintln(w, "| tracker | rate | CPU µs per request | ratio (95 % interval) | requests/s | p50 µs | p99 µs | p99.9 µs | context switches | peak MiB | bytes per peer | faults |")
+			fmt.Fprintln(w, "| tracker | load | CPU µs per request | ratio (95 % interval) | requests/s | p50 µs | p99 µs | p99.9 µs | context switches | peak MiB | bytes per peer | faults |")
 			fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|---|")
-		} else if g.rate != base.rate {
+		} else if g.rate != base.rate || g.cores != base.cores {
 			base = g
 		}
 		writeRow(w, g, base)
@@ -37,7 +37,7 @@ func (r *Result) ordered() []*series {
 				continue
 			}
 			for _, g := range all {
-				if !done[g] && g.workload == second.workload && g.rate == second.rate {
+				if !done[g] && g.workload == second.workload && g.rate == second.rate && g.cores == second.cores {
 					done[g] = true
 					out = append(out, g)
 				}
@@ -57,6 +57,9 @@ func writeRow(w io.Writer, g, base *series) {
 	if b := at(func(s *Sample) float64 { return s.BytesPerPeer }); b != 0 {
 		perPeer = fmt.Sprintf("%.1f", b)
 	}
+	if g.cores > 1 {
+		rate += fmt.Sprintf(", %d cores", g.cores)
+	}
 	var faults uint64
 	for i := range g.samples {
 		faults += g.samples[i].Faults
@@ -73,11 +76,11 @@ func writeRow(w io.Writer, g, base *series) {
 // workload that both have, the ratio of CPU time per request with its 95 %
 // interval. It returns how many are slower by more than chance.
 func Compare(w io.Writer, before, after *Result) (slower int) {
-	fmt.Fprintln(w, "| workload | tracker | rate | CPU µs before | after | ratio (95 % interval) | |")
+	fmt.Fprintln(w, "| workload | tracker | load | CPU µs before | after | ratio (95 % interval) | |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|")
 	for _, a := range after.group() {
 		for _, b := range before.group() {
-			if a.tracker != b.tracker || a.workload != b.workload || a.rate != b.rate {
+			if a.tracker != b.tracker || a.workload != b.workload || a.rate != b.rate || a.cores != b.cores {
 				continue
 			}
 			ratio := estimateRatio(a.column(cpuMicros), b.column(cpuMicros))

@@ -53,6 +53,10 @@ type Workload struct {
 	// Rates, in requests a second, are run as open loops one after another; empty
 	// is one closed loop.
 	Rates []float64 `toml:"rates"`
+	// ServerCPUs are lists of processors that the servers run on one after another,
+	// to show how they scale; empty is the plan's server_cpus. {cores} in a
+	// tracker's strings stands for how many there are.
+	ServerCPUs []string `toml:"server_cpus"`
 	// Load is spate-load's configuration, as far as it differs from the default.
 	Load map[string]any `toml:"load"`
 
@@ -100,6 +104,14 @@ func (p *Plan) validate() error {
 			add("workloads: name = %q: needs a name of its own", w.Name)
 		}
 		names[w.Name] = true
+		if len(w.ServerCPUs) == 0 {
+			w.ServerCPUs = []string{p.ServerCPUs}
+		}
+		for _, list := range w.ServerCPUs {
+			if _, err := parseCPUs(list); err != nil {
+				add("workload %s: server_cpus: %w", w.Name, err)
+			}
+		}
 		if err := w.readLoad(); err != nil {
 			add("workload %s: %w", w.Name, err)
 		}

@@ -30,8 +30,9 @@ var palette = [...]color.RGBA{
 }
 
 // Plot draws, for each workload, a picture into dir: bars of CPU time per
-// request, bars of bytes per peer for memory workloads, and latency over rate
-// for workloads with several rates. format is svg or png. It returns the files'
+// request, bars of bytes per peer for memory workloads, latency over rate for
+// workloads with several rates, and throughput over cores for those on several
+// sets of processors. format is svg or png. It returns the files'
 // names.
 func (r *Result) Plot(dir, format string) ([]string, error) {
 	if format != "svg" && format != "png" {
@@ -63,7 +64,11 @@ func (r *Result) Plot(dir, format string) ([]string, error) {
 func picture(name string, groups []*series) (*plot.Plot, error) {
 	switch {
 	case groups[0].rate > 0:
-		return latencies(name, groups)
+		return curves(name, groups, axes{"requests per second", "p99 latency (ms)", true},
+			func(g *series) float64 { return g.rate }, func(s *Sample) float64 { return max(s.P99Micros/1e3, 1e-3) })
+	case severalCores(groups):
+		return curves(name, groups, axes{"cores", "answered requests per second", false},
+			func(g *series) float64 { return float64(g.cores) }, func(s *Sample) float64 { return s.PerSecond })
 	case groups[0].samples[0].BytesPerPeer != 0:
 		return bars(name, "bytes of resident memory per peer", groups, func(s *Sample) float64 { return s.BytesPerPeer })
 	default:
@@ -93,14 +98,34 @@ func bars(title, unit string, groups []*series, figure func(*Sample) float64) (*
 	return p, nil
 }
 
-// latencies draws p99 over rate, a line for each tracker.
-func latencies(title string, groups []*series) (*plot.Plot, error) {
+// severalCores reports whether a workload was run on more than one number of
+// cores.
+func severalCores(groups []*series) bool {
+	for _, g := range groups {
+		if g.cores != groups[0].cores {
+			return true
+		}
+	}
+	return false
+}
+
+// axes says what a picture's axes are.
+type axes struct {
+	x, y string
+	log  bool // of y
+}
+
+// curves draws a line for each tracker, of the median over rounds.
+func curves(title string, groups []*series, a axes, x func(*series) float64, y func(*Sample) float64) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = title
-	p.X.Label.Text = "requests per second"
-	p.Y.Label.Text = "p99 latency (ms)"
-	p.Y.Scale = plot.LogScale{}
-	p.Y.Tick.Marker = plot.LogTicks{Prec: -1}
+	p.X.Label.Text, p.Y.Label.Text = a.x, a.y
+	if a.log {
+		p.Y.Scale = plot.LogScale{}
+		p.Y.Tick.Marker = plot.LogTicks{Prec: -1}
+	} else {
+		p.Y.Min = 0
+	}
 	p.Legend.Top, p.Legend.Left = true, true
 	p.Add(plotter.NewGrid())
 	points := map[string]plotter.XYs{}
@@ -109,8 +134,7 @@ func latencies(title string, groups []*series) (*plot.Plot, error) {
 		if points[g.tracker] == nil {
 			order = append(order, g.tracker)
 		}
-		y := median(g.column(func(s *Sample) float64 { return s.P99Micros })) / 1e3
-		points[g.tracker] = append(points[g.tracker], plotter.XY{X: g.rate, Y: max(y, 1e-3)})
+		points[g.tracker] = append(points[g.tracker], plotter.XY{X: x(g), Y: median(g.column(y))})
 	}
 	for i, name := range order {
 		line, dots, err := plotter.NewLinePoints(points[name])

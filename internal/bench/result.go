@@ -36,6 +36,7 @@ type Sample struct {
 	Tracker      string  `json:"tracker"`
 	Workload     string  `json:"workload"`
 	Round        int     `json:"round"`
+	Cores        int     `json:"cores,omitempty"`          // that the server ran on
 	Rate         float64 `json:"rate,omitempty"`           // requests a second; 0 is a closed loop
 	CPUMicros    float64 `json:"cpu_us"`                   // server CPU time for each answered request
 	PerSecond    float64 `json:"responses_per_second"`     // answered requests
@@ -52,6 +53,9 @@ type Sample struct {
 // line is the sample in one line of progress.
 func (s *Sample) line() string {
 	b := fmt.Sprintf("round %d  %-14s %-14s", s.Round+1, s.Workload, s.Tracker)
+	if s.Cores > 1 {
+		b += fmt.Sprintf(" %d cores", s.Cores)
+	}
 	if s.Rate > 0 {
 		b += fmt.Sprintf(" %8.0f/s due", s.Rate)
 	}
@@ -111,10 +115,12 @@ func Read(path string) (*Result, error) {
 	return &r, nil
 }
 
-// series are the samples of one tracker under one workload, in order of rounds.
+// series are the samples of one tracker under one workload at one rate on one
+// number of cores, in order of rounds.
 type series struct {
 	tracker, workload string
 	rate              float64
+	cores             int
 	samples           []Sample
 }
 
@@ -123,11 +129,11 @@ func (r *Result) group() []*series {
 	var all []*series
 	find := func(s *Sample) *series {
 		for _, g := range all {
-			if g.tracker == s.Tracker && g.workload == s.Workload && g.rate == s.Rate {
+			if g.tracker == s.Tracker && g.workload == s.Workload && g.rate == s.Rate && g.cores == s.Cores {
 				return g
 			}
 		}
-		g := &series{tracker: s.Tracker, workload: s.Workload, rate: s.Rate}
+		g := &series{tracker: s.Tracker, workload: s.Workload, rate: s.Rate, cores: s.Cores}
 		all = append(all, g)
 		return g
 	}

@@ -23,10 +23,6 @@ func Run(ctx context.Context, p *Plan, progress io.Writer) (*Result, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	serverCPUs, err := parseCPUs(p.ServerCPUs)
-	if err != nil {
-		return nil, err
-	}
 	generatorCPUs, err := parseCPUs(p.GeneratorCPUs)
 	if err != nil {
 		return nil, err
@@ -46,20 +42,34 @@ func Run(ctx context.Context, p *Plan, progress io.Writer) (*Result, error) {
 				if !t.does(w) {
 					continue
 				}
-				m := measurement{ctx, p, t, w, dir, serverCPUs}
-				samples, err := m.run()
-				if err != nil {
+				m := measurement{ctx: ctx, plan: p, t: t, w: w, dir: dir}
+				if err := r.take(&m, round, progress); err != nil {
 					return nil, err
-				}
-				for _, s := range samples {
-					s.Round = round
-					r.Samples = append(r.Samples, s)
-					fmt.Fprintln(progress, s.line())
 				}
 			}
 		}
 	}
 	return r, nil
+}
+
+// take measures on each of the workload's sets of processors.
+func (r *Result) take(m *measurement, round int, progress io.Writer) error {
+	for _, list := range m.w.ServerCPUs {
+		var err error
+		if m.cpus, err = parseCPUs(list); err != nil {
+			return err
+		}
+		samples, err := m.run()
+		if err != nil {
+			return err
+		}
+		for _, s := range samples {
+			s.Round, s.Cores = round, len(m.cpus)
+			r.Samples = append(r.Samples, s)
+			fmt.Fprintln(progress, s.line())
+		}
+	}
+	return nil
 }
 
 func writeHashes(dir string, w *Workload) error {

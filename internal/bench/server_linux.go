@@ -43,7 +43,7 @@ func (t *Tracker) start(ctx context.Context, dir string, cpus []int) (*server, e
 	host, port, _ := net.SplitHostPort(ports[0])
 	config := filepath.Join(dir, t.Name+".conf")
 	fill := strings.NewReplacer("{address}", ports[0], "{host}", host, "{port}", port, "{back}", ports[1],
-		"{backport}", ports[1][strings.LastIndexByte(ports[1], ':')+1:], "{config}", config, "{dir}", dir,
+		"{backport}", ports[1][strings.LastIndexByte(ports[1], ':')+1:], "{config}", config, "{dir}", dir, "{cores}", strconv.Itoa(len(cpus)),
 		"{hashes}", filepath.Join(dir, hashesFile))
 	if err := os.WriteFile(config, []byte(fill.Replace(t.Config)), 0o600); err != nil {
 		return nil, err
