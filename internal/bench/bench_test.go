@@ -146,3 +146,11 @@ func TestPlotDrawsEachWorkload(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckedInPlansLoad(t *testing.T) {
+	for _, path := range []string{"../../bench/plan.toml", "../../bench/smoke.toml"} {
+		if _, err := LoadPlan(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
