@@ -111,3 +111,28 @@ func (r round) run(t *testing.T, seeder client.Kind, kinds []client.Kind, files 
 	}
 	counts(t, settleWithin, r.tracker, r.scrapeURL, torrent, nil, swarm.Counts{Downloaded: downloaded})
 }
+
+// TestTransferAcrossFamilies: one swarm holds both families. A leecher with both,
+// which announces over IPv4, is told of a seeder that has IPv6 only.
+func TestTransferAcrossFamilies(t *testing.T) {
+	t.Parallel()
+	network := lab.NewNetwork(t)
+	tracker := network.NewHost(t, "tracker", lab.Dual)
+	spate := startSpate(t, tracker, briskConfig)
+	four, six := announceURL("http", tracker.IPv4, trackerPort), announceURL("http", tracker.IPv6, trackerPort)
+	answers(t, tracker, four, spate)
+	kinds := client.Kinds(programs.anacrolix)
+	transmission, aria2 := kinds[0], kinds[1]
+
+	torrent := swarm.New(t, "across families", swarm.Multi, six)
+	seeder := aria2.Start(t, client.Job{
+		Host: network.NewHost(t, "six", lab.IPv6), Torrent: torrent.Path, Dir: torrent.Dir, Seed: true,
+	})
+	counts(t, seedWithin, tracker, four, torrent, []*client.Peer{seeder}, swarm.Counts{Complete: 1})
+	leecher := transmission.Start(t, client.Job{
+		Host: network.NewHost(t, "both", lab.Dual), Torrent: torrent.Through(t, four).Path, Dir: t.TempDir(),
+	})
+	peers := []*client.Peer{seeder, leecher}
+	lab.Eventually(t, fetchWithin, "copy", func() error { return torrent.Same(leecher.Dir) }, processes(peers)...)
+	counts(t, settleWithin, tracker, six, torrent, peers, swarm.Counts{Complete: 2, Downloaded: 1})
+}

@@ -74,6 +74,15 @@ func New(t testing.TB, name string, files []File, announceURL string) *Torrent {
 	return tr
 }
 
+// Through returns the same torrent with another tracker URL in its metainfo file.
+func (tr *Torrent) Through(t testing.TB, announceURL string) *Torrent {
+	t.Helper()
+	other := *tr
+	other.Path = filepath.Join(t.TempDir(), tr.Name+".torrent")
+	other.describe(t, announceURL)
+	return &other
+}
+
 // describe writes the metainfo file.
 func (tr *Torrent) describe(t testing.TB, announceURL string) {
 	t.Helper()
