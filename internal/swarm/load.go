@@ -1,0 +1,205 @@
+package swarm
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"time"
+
+	"spate/internal/bittorrent"
+)
+
+// Load takes in a snapshot that was written by Snapshot, as if it had been
+// written at now. Peers and torrents that the store already has stay as they
+// are; limits of the configuration hold. An error that wraps ErrSnapshot says
+// that the rest of the snapshot is not usable; what came before it was checked
+// and is in the store. One shard is locked at a time, for at most 2,048 peers.
+func (s *Store) Load(r io.Reader, now time.Duration) error {
+	var head [headerSize]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return fmt.Errorf("%w: reading its header: %w", ErrSnapshot, err)
+	}
+	if string(head[:len(snapshotMagic)]) != snapshotMagic {
+		return fmt.Errorf("%w: it does not start with %q", ErrSnapshot, snapshotMagic)
+	}
+	if v := binary.LittleEndian.Uint32(head[len(snapshotMagic):]); v != snapshotVersion {
+		return fmt.Errorf("%w: it has version %d, and only %d is known", ErrSnapshot, v, snapshotVersion)
+	}
+	tick := time.Duration(binary.LittleEndian.Uint64(head[len(snapshotMagic)+4:]))
+	if tick <= 0 || tick > 1<<50 {
+		return fmt.Errorf("%w: its ticks are %d ns long", ErrSnapshot, tick)
+	}
+	l := loader{store: s, now: s.ticks(now), tick: tick}
+	for offset := int64(headerSize); ; {
+		n, more, err := l.frame(r)
+		if err != nil {
+			return fmt.Errorf("the frame at byte %d: %w", offset, err)
+		}
+		if !more {
+			return nil
+		}
+		offset += n
+	}
+}
+
+// A loader is one Load.
+type loader struct {
+	store *Store
+	now   uint64
+	tick  time.Duration // of the snapshot
+	buf   []byte
+	items uint64
+}
+
+// frame reads and applies a frame. It reports false at the end.
+func (l *loader) frame(r io.Reader) (size int64, more bool, err error) {
+	var head [frameHeadSize]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, false, fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	n, sum := binary.LittleEndian.Uint32(head[:]), binary.LittleEndian.Uint32(head[4:])
+	if n == 0 {
+		if _, err := io.ReadFull(r, head[:]); err != nil {
+			return 0, false, fmt.Errorf("%w: %w", ErrSnapshot, err)
+		}
+		if want := binary.LittleEndian.Uint64(head[:]); sum != 0 || want != l.items {
+			return 0, false, fmt.Errorf("%w: it should have %d items and has %d", ErrSnapshot, want, l.items)
+		}
+		return 0, false, nil
+	}
+	if n > maxFrame {
+		return 0, false, fmt.Errorf("%w: %d bytes are more than a frame has", ErrSnapshot, n)
+	}
+	if l.buf == nil {
+		l.buf = make([]byte, maxFrame)
+	}
+	payload := l.buf[:n]
+	if _, err := io.ReadFull(r, payload); err != nil {
+		return 0, false, fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	if crc32.Checksum(payload, castagnoli) != sum {
+		return 0, false, fmt.Errorf("%w: its checksum is wrong", ErrSnapshot)
+	}
+	for len(payload) > 0 {
+		used := l.item(payload)
+		if used == 0 {
+			return 0, false, fmt.Errorf("%w: an item %d bytes before its end is malformed", ErrSnapshot, len(payload))
+		}
+		payload = payload[used:]
+		l.items++
+	}
+	return int64(n) + frameHeadSize, true, nil
+}
+
+// item applies the first item of b and returns its length, 0 where there is
+// none.
+func (l *loader) item(b []byte) int {
+	switch {
+	case b[0] == itemRemembered && len(b) >= rememberedSize:
+		l.remembered(bittorrent.InfoHash(b[1:21]), binary.LittleEndian.Uint32(b[21:]), binary.LittleEndian.Uint32(b[25:]))
+		return rememberedSize
+	case b[0] == itemTorrent && len(b) >= torrentHeadSize:
+		n4, n6 := binary.LittleEndian.Uint32(b[25:]), binary.LittleEndian.Uint32(b[29:])
+		if n4 > itemPeers || n6 > itemPeers {
+			return 0
+		}
+		end4 := torrentHeadSize + int(n4)*(bittorrent.CompactLen4+markSize)
+		end6 := end4 + int(n6)*(bittorrent.CompactLen6+markSize)
+		if end6 > len(b) {
+			return 0
+		}
+		l.torrent(bittorrent.InfoHash(b[1:21]), binary.LittleEndian.Uint32(b[21:]), [2][]byte{b[torrentHeadSize:end4], b[end4:end6]})
+		return end6
+	}
+	return 0
+}
+
+// age converts an age in the snapshot's ticks to the store's.
+func (l *loader) age(ticks uint64) uint64 {
+	if l.tick == l.store.tick {
+		return ticks
+	}
+	return uint64(float64(ticks) * float64(l.tick) / float64(l.store.tick))
+}
+
+// remembered takes in a remembered download count.
+func (l *loader) remembered(hash bittorrent.InfoHash, downloaded, ticks uint32) {
+	age := l.age(uint64(ticks))
+	if age > uint64(l.store.forget) {
+		return
+	}
+	l.store.arena.prepare()
+	sh, h := l.store.shard(&hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.setNow(l.now)
+	if _, r := sh.findRecord(&hash, h); r != nil {
+		return
+	}
+	if _, m := sh.findMemory(&hash, h); m == nil {
+		sh.remember(&hash, h, downloaded, sh.now-age)
+	}
+}
+
+// torrent takes in peers of a torrent.
+func (l *loader) torrent(hash bittorrent.InfoHash, downloaded uint32, peers [2][]byte) {
+	roomy := l.store.arena.prepare()
+	sh, h := l.store.shard(&hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.setNow(l.now)
+	rec, r := sh.findRecord(&hash, h)
+	if r == nil {
+		if !roomy || !sh.roomForTorrent() {
+			sh.full++
+			return
+		}
+		rec, r = sh.addRecord(&hash, h)
+		r.downloaded = sh.recall(&hash, h)
+	}
+	r.downloaded = max(r.downloaded, downloaded)
+	for f, b := range peers {
+		if len(b) == 0 {
+			continue
+		}
+		var own list
+		own.open(sh, rec, r, f == 1)
+		n := len(b) / (int(own.width) + markSize)
+		marks := b[n*int(own.width):]
+		for i := range n {
+			l.peer(&own, keyAt(b[i*int(own.width):], own.six), binary.LittleEndian.Uint16(marks[i*markSize:]), roomy)
+		}
+		own.save()
+	}
+	if r.empty() {
+		sh.dropRecord(rec, r, h, sh.now)
+	}
+}
+
+// peer takes in one peer, unless the list has it already, it is too old, or
+// there is no room for it.
+func (l *loader) peer(own *list, k peerKey, mark uint16, roomy bool) {
+	sh := own.sh
+	age := l.age(uint64(mark & markTicks))
+	if age > ageTicks {
+		return
+	}
+	h := sh.hash(&k, own.six)
+	if _, found := own.find(&k, h); found {
+		return
+	}
+	if !roomy || own.size >= maxSlabRecords || sh.arena.used.Load() >= sh.store.hardPages {
+		return
+	}
+	if sh.perIP > 0 && own.size >= uint32(sh.perIP) && !k.private(own.six) {
+		if n, _ := own.sources(&k, h); n >= sh.perIP {
+			return
+		}
+	}
+	mark = mark&^markTicks | uint16((sh.now-age)&markTicks)
+	if mark&markSeeder != 0 {
+		mark &^= markPaused
+	}
+	own.insert(&k, h, mark)
+}
