@@ -31,6 +31,7 @@ type Config struct {
 	Limits     Limits     `toml:"limits"`
 	Privileges Privileges `toml:"privileges"`
 	AccessList AccessList `toml:"access_list"`
+	Snapshot   Snapshot   `toml:"snapshot"`
 	Metrics    Metrics    `toml:"metrics"`
 	Admin      Admin      `toml:"admin"`
 	Log        Log        `toml:"log"`
@@ -213,8 +214,8 @@ type Privileges struct {
 	// Change the root directory, the group and the user after all sockets are
 	// open, and give up all capabilities.
 	DropPrivileges bool `toml:"drop_privileges"`
-	// The new root directory. What is read again on SIGUSR1 (access list,
-	// certificates) has to lie below it.
+	// The new root directory. The snapshot, and what is read again on SIGUSR1
+	// (access list, certificates), has to lie below it.
 	ChrootPath string `toml:"chroot_path"`
 	// The new group, by name or number.
 	Group string `toml:"group"`
@@ -234,6 +235,17 @@ type AccessList struct {
 	Path string `toml:"path"`
 	// Load the file again when it changes, and not only on SIGUSR1.
 	Watch bool `toml:"watch"`
+}
+
+// What survives a restart: torrents, peers and download counts.
+type Snapshot struct {
+	// File that the swarms are written to when the tracker stops, and read from
+	// when it starts. Empty switches it off: swarms then build up again as clients
+	// announce, and download counts are lost.
+	Path string `toml:"path"`
+	// Seconds between two writes while the tracker runs, so that a crash or a
+	// power cut costs no more than that. 0 writes at the stop only.
+	Interval int `toml:"interval" range:"0..604800"`
 }
 
 // Prometheus metrics on an address of their own.
@@ -314,6 +326,7 @@ func Default() Config {
 		},
 		Privileges: Privileges{ChrootPath: ".", Group: "nogroup", User: "nobody"},
 		AccessList: AccessList{Mode: AccessOff, Path: "./access-list.txt"},
+		Snapshot:   Snapshot{Interval: 600},
 		Metrics: Metrics{
 			PrometheusEndpointAddress:  netip.AddrPortFrom(netip.IPv4Unspecified(), 9000),
 			TorrentCountUpdateInterval: 10,

@@ -45,6 +45,7 @@ type Daemon struct {
 	tracker *tracker.Tracker
 	server  *server.Server
 	sweeper *sweeper
+	keeper  *keeper // nil where no snapshots are kept
 	systemd *systemd
 	metrics *metrics.Metrics // nil where nobody can ask for them
 
@@ -136,13 +137,17 @@ func (d *Daemon) setup() error {
 	for _, text := range systemNotes(&d.cfg, available, os.DirFS("/")) {
 		d.log.Warn(text)
 	}
-	errs = append(errs, d.bind(), d.openOperator())
+	errs = append(errs, d.openKeeper(), d.bind(), d.openOperator())
 	d.sweeper = &sweeper{
 		sweep:    func(now time.Duration) bool { return d.store.Sweep(now, d.access.Allows) },
 		clock:    d.clock,
 		interval: time.Duration(d.cfg.Cleaning.TorrentCleaningInterval) * time.Second,
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	// Last, so that who connects meanwhile waits in the kernel's queue.
+	return d.restore()
 }
 
 // Addrs returns the address of each listener of the tracker, with the ports
@@ -156,6 +161,9 @@ func (d *Daemon) Close() {
 	}
 	for _, s := range d.operator {
 		_ = s.Close() // it listens, and nothing was written
+	}
+	if d.keeper != nil {
+		_ = d.keeper.dir.Close() // a directory, opened for reading
 	}
 	if d.metrics != nil {
 		_ = d.metrics.Close() // files of /proc, opened for reading
@@ -191,6 +199,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	g.start(support, "log", forever(d.limited.run))
 	g.start(support, "monitor", forever(d.monitor))
 	g.start(support, "watchdog", forever(d.watchdog))
+	if d.keeper != nil && d.keeper.interval > 0 {
+		g.start(support, "snapshot", forever(d.keeper.run))
+	}
 	for _, s := range d.operator {
 		g.start(support, "operator", s.Run)
 	}
@@ -206,6 +217,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.state.Store(uint32(admin.StateStopping))
 	d.systemd.notify("STOPPING=1")
 	err := g.wait()
+	if d.keeper != nil {
+		err = errors.Join(err, d.keeper.write())
+	}
 	d.logStop(err)
 	return err
 }

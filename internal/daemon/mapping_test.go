@@ -30,6 +30,8 @@ var elsewhere = map[string]string{
 	"privileges.chroot_path":                "TestPrivilegeDrop",
 	"privileges.group":                      "TestPrivilegeDrop",
 	"privileges.user":                       "TestPrivilegeDrop",
+	"snapshot.path":                         "TestSwarmsSurviveARestart",
+	"snapshot.interval":                     "TestSnapshotIsWrittenEveryInterval",
 	"access_list.mode":                      "TestReloadSwapsOrKeepsTheList",
 	"access_list.path":                      "TestReloadSwapsOrKeepsTheList",
 }

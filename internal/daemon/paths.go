@@ -33,7 +33,7 @@ func chrooted(root, path string) (string, error) {
 	}
 	relative, err := filepath.Rel(realRoot, real)
 	if err != nil || relative == ".." || strings.HasPrefix(relative, "../") {
-		return "", fmt.Errorf("%s is out of reach once the root directory is %s, and has to be read again on SIGUSR1: move it below", real, realRoot)
+		return "", fmt.Errorf("%s is out of reach once the root directory is %s, and is needed then: move it below", real, realRoot)
 	}
 	return relative, nil
 }

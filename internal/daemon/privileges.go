@@ -65,6 +65,17 @@ func (d *Daemon) preparePrivileges() error {
 		}
 		*path = inside
 	})
+	if path := d.cfg.Snapshot.Path; path != "" {
+		dir, err := chrooted(id.root, filepath.Dir(path))
+		inside := filepath.Join(dir, filepath.Base(path))
+		if err == nil {
+			err = reach.checkCreate(inside + unfinished)
+		}
+		if err != nil {
+			bad("snapshot.path", "%v", err)
+		}
+		d.cfg.Snapshot.Path = inside
+	}
 	if len(problems) > 0 {
 		return problems.Err()
 	}

@@ -100,23 +100,48 @@ func (id *identity) verify() error {
 	return nil
 }
 
-// reader tries files with the rights and the root that a reload will have.
+// reader tries files with the rights and the root that the process will have.
 type reader struct{ id *identity }
 
 // check opens the file at path, which is relative to the new root, as the new
-// user. It leaves the process as it is: what it changes belongs to a thread,
-// which ends with it.
+// user. It leaves the process as it is.
 func (r reader) check(path string) error {
+	return r.try(func() error {
+		fd, err := unix.Open("/"+path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+		if err != nil {
+			return fmt.Errorf("user %d, group %d cannot read /%s below %s, which a reload needs: %w", r.id.uid, r.id.gid, path, r.id.root, err)
+		}
+		return unix.Close(fd)
+	})
+}
+
+// checkCreate makes the file at path and takes it away again, in the way of check.
+func (r reader) checkCreate(path string) error {
+	return r.try(func() error {
+		fd, err := unix.Open("/"+path, unix.O_WRONLY|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+		if err != nil {
+			return fmt.Errorf("user %d, group %d cannot make /%s below %s: %w", r.id.uid, r.id.gid, path, r.id.root, err)
+		}
+		return errors.Join(unix.Close(fd), unix.Unlink("/"+path))
+	})
+}
+
+// try calls f on a thread that has become the new user, which ends with it.
+func (r reader) try(f func() error) error {
 	result := make(chan error)
 	go func() {
 		// Without an unlock the thread dies with the goroutine.
 		runtime.LockOSThread()
-		result <- r.open(path)
+		err := r.become()
+		if err == nil {
+			err = f()
+		}
+		result <- err
 	}()
 	return <-result
 }
 
-func (r reader) open(path string) error {
+func (r reader) become() error {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return fmt.Errorf("trying to read as the new user: %w", err)
 	}
@@ -129,9 +154,5 @@ func (r reader) open(path string) error {
 	}
 	_ = unix.Setfsgid(r.id.gid) // these two cannot fail for root,
 	_ = unix.Setfsuid(r.id.uid) // and with the user go the rights over files
-	fd, err := unix.Open("/"+path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return fmt.Errorf("user %d, group %d cannot read /%s below %s, which a reload needs: %w", r.id.uid, r.id.gid, path, r.id.root, err)
-	}
-	return unix.Close(fd)
+	return nil
 }

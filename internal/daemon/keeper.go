@@ -1,0 +1,160 @@
+package daemon
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"spate/internal/swarm"
+)
+
+// keeper keeps a snapshot of the swarms in a file.
+type keeper struct {
+	store    *swarm.Store
+	clock    func() time.Duration
+	log      *Log
+	dir      *os.Root
+	path     string // for messages
+	name     string // in dir
+	interval time.Duration
+}
+
+// The endings of the files beside a snapshot: one that is being written, and one
+// that could not be read.
+const (
+	unfinished = ".tmp"
+	damaged    = ".damaged"
+)
+
+// openKeeper prepares the snapshot's file, if there is to be one.
+func (d *Daemon) openKeeper() error {
+	path := d.cfg.Snapshot.Path
+	if path == "" {
+		return nil
+	}
+	dir, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return d.cfg.Problem("snapshot.path", "needs a file in a directory that is there: %v", err)
+	}
+	d.keeper = &keeper{
+		store: d.store, clock: d.clock, log: d.log, dir: dir, path: path, name: filepath.Base(path),
+		interval: time.Duration(d.cfg.Snapshot.Interval) * time.Second,
+	}
+	if err := d.keeper.writable(); err != nil {
+		return d.cfg.Problem("snapshot.path", "%v", err)
+	}
+	return nil
+}
+
+// writable reports what will keep the snapshot from being written: better at the
+// start than at the stop.
+func (k *keeper) writable() error {
+	if info, err := k.dir.Stat(k.name); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("is no regular file")
+	}
+	f, err := k.dir.OpenFile(k.name+unfinished, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot be written: %w", err)
+	}
+	return errors.Join(f.Close(), k.dir.Remove(k.name+unfinished))
+}
+
+// restore loads the snapshot, where there is one. A damaged one is put aside, and
+// what was sound in it is served.
+func (d *Daemon) restore() error {
+	k := d.keeper
+	if k == nil {
+		return nil
+	}
+	f, err := k.dir.Open(k.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		k.log.Info("there is no snapshot yet", "path", k.path)
+		return nil
+	}
+	if err != nil {
+		return d.cfg.Problem("snapshot.path", "cannot be read: %v", err)
+	}
+	defer f.Close()
+	start := time.Now()
+	err = k.store.Load(bufio.NewReaderSize(f, 1<<20), k.clock())
+	stats := k.store.Stats()
+	log := k.log.With("path", k.path, "torrents", stats.Torrents, "peers", stats.Peers4+stats.Peers6)
+	switch {
+	case err == nil:
+		log.Info("the snapshot is loaded", "took", time.Since(start).Round(time.Millisecond).String())
+		return nil
+	case errors.Is(err, swarm.ErrSnapshot):
+		if err := k.dir.Rename(k.name, k.name+damaged); err != nil {
+			return d.cfg.Problem("snapshot.path", "is damaged, and cannot be put aside: %v", err)
+		}
+		log.Error("the snapshot is damaged: what was sound in it is loaded, and the file put aside", "error", err, "aside", k.path+damaged)
+		return nil
+	default:
+		return d.cfg.Problem("snapshot.path", "cannot be read: %v", err)
+	}
+}
+
+// run writes a snapshot every interval until ctx is done. One that fails is
+// logged, and tried again at the next.
+func (k *keeper) run(ctx context.Context) {
+	tick := time.NewTicker(k.interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			_ = k.write() // which has logged it
+		}
+	}
+}
+
+// write replaces the snapshot by a new one, whole or not at all.
+func (k *keeper) write() error {
+	start := time.Now()
+	size, err := k.replace()
+	if err != nil {
+		// What was written of it only takes room. It is an error of its own to
+		// fail here, and the next write says so.
+		_ = k.dir.Remove(k.name + unfinished)
+		err = fmt.Errorf("the snapshot %s was not written, the old one stays: %w", k.path, err)
+		k.log.Error(err.Error())
+		return err
+	}
+	k.log.Debug("a snapshot is written", "path", k.path, "bytes", size, "took", time.Since(start).Round(time.Millisecond).String())
+	return nil
+}
+
+func (k *keeper) replace() (size int64, err error) {
+	f, err := k.dir.OpenFile(k.name+unfinished, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	w := bufio.NewWriterSize(f, 1<<20)
+	err = k.store.Snapshot(w, k.clock())
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = f.Sync() // before the rename: a power cut must not leave an empty file
+	}
+	if info, statErr := f.Stat(); statErr == nil {
+		size = info.Size()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return 0, err
+	}
+	if err := k.dir.Rename(k.name+unfinished, k.name); err != nil {
+		return 0, err
+	}
+	d, err := k.dir.Open(".")
+	if err != nil {
+		return 0, err
+	}
+	return size, errors.Join(d.Sync(), d.Close())
+}

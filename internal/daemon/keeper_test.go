@@ -1,0 +1,191 @@
+package daemon
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"spate/internal/bittorrent"
+	"spate/internal/config"
+	"spate/internal/swarm"
+)
+
+// keeping returns the configuration of a tracker with a snapshot.
+func keeping(path string) config.Config {
+	cfg := loopback()
+	cfg.Snapshot.Path = path
+	return cfg
+}
+
+// scrape returns the reply to a scrape of the tests' torrent.
+func scrape(t *testing.T, d *Daemon) string {
+	t.Helper()
+	return get(t, "http://"+d.Addrs()[0].String()+"/scrape?info_hash="+escaped(hash))
+}
+
+func escaped(hash string) string {
+	var b strings.Builder
+	for i := range len(hash) {
+		b.WriteString("%")
+		b.WriteByte("0123456789abcdef"[hash[i]>>4])
+		b.WriteByte("0123456789abcdef"[hash[i]&15])
+	}
+	return b.String()
+}
+
+func TestSwarmsSurviveARestart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "swarms")
+	var before string
+	t.Run("first life", func(t *testing.T) {
+		d := start(t, keeping(path), nil)
+		announce(t, d.Addrs()[0], "1000")
+		announce(t, d.Addrs()[1], "2000")
+		get(t, "http://"+d.Addrs()[0].String()+"/announce?port=3000&left=0&event=completed&info_hash="+escaped(hash))
+		before = scrape(t, d)
+	})
+	if !strings.Contains(before, "8:completei1e10:downloadedi1e11:downloadersi2e10:incompletei2e") {
+		t.Fatalf("the first tracker says %q", before)
+	}
+	t.Run("second life", func(t *testing.T) {
+		var text lockedBuilder
+		d := start(t, keeping(path), &Log{Logger: slog.New(slog.NewTextHandler(&text, nil))})
+		if got := scrape(t, d); got != before {
+			t.Errorf("the second tracker says %q, the first said %q", got, before)
+		}
+		if got := announce(t, d.Addrs()[0], "4000"); !strings.Contains(got, "\x7f\x00\x00\x01\x03\xe8") {
+			t.Errorf("the peers of the first tracker are not in %q", got)
+		}
+		if !strings.Contains(text.String(), "torrents=1 peers=3") {
+			t.Errorf("the log does not say what was loaded:\n%s", text.String())
+		}
+	})
+	if left, _ := filepath.Glob(path + ".*"); len(left) > 0 {
+		t.Errorf("%v were left behind", left)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the snapshot has mode %v, %v: client addresses are nobody else's business", info.Mode(), err)
+	}
+}
+
+func TestDamagedSnapshotIsPutAside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "swarms")
+	t.Run("first life", func(t *testing.T) { announce(t, start(t, keeping(path), nil).Addrs()[0], "1000") })
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{
+		"cut":     whole[:len(whole)-3],
+		"changed": append([]byte{whole[0] ^ 1}, whole[1:]...),
+		"empty":   {},
+		"text":    []byte("this is no snapshot, but somebody's notes"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(path, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var text lockedBuilder
+			d := start(t, keeping(path), &Log{Logger: slog.New(slog.NewTextHandler(&text, nil))})
+			announce(t, d.Addrs()[0], "2000")
+			if aside, err := os.ReadFile(path + damaged); err != nil || string(aside) != string(content) {
+				t.Errorf("the file was not put aside as it was: %v", err)
+			}
+			if !strings.Contains(text.String(), "damaged") || !strings.Contains(text.String(), "level=ERROR") {
+				t.Errorf("the log does not say so:\n%s", text.String())
+			}
+		})
+	}
+}
+
+func TestSnapshotThatCannotBeKeptStopsTheStart(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, path := range map[string]string{
+		"no directory":      filepath.Join(dir, "none", "swarms"),
+		"file as directory": filepath.Join(dir, "file", "swarms"),
+		"directory":         dir,
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := New(keeping(path), Build{}, nil)
+			if err == nil {
+				d.Close()
+				t.Fatal("it started")
+			}
+			if !strings.Contains(err.Error(), "[snapshot] path") {
+				t.Errorf("the error names no key: %v", err)
+			}
+		})
+	}
+}
+
+// newKeeper returns a keeper of a store with one peer.
+func newKeeper(t *testing.T, path string, log *Log) *keeper {
+	t.Helper()
+	store, err := swarm.New(swarm.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r bittorrent.AnnounceReply
+	store.Announce(0, &bittorrent.Announce{Addr: loopback().Network.AddressIPv4.Addr(), Port: 1000}, &r)
+	dir, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dir.Close() })
+	start := time.Now()
+	return &keeper{
+		store: store, clock: func() time.Duration { return time.Since(start) }, log: log, dir: dir,
+		path: path, name: filepath.Base(path), interval: time.Minute,
+	}
+}
+
+func TestAFailedWriteLeavesTheOldSnapshot(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "swarms")
+	var text lockedBuilder
+	k := newKeeper(t, path, &Log{Logger: slog.New(slog.NewTextHandler(&text, nil))})
+	if err := k.write(); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What stands in the way of the new file makes every write fail.
+	if err := os.MkdirAll(filepath.Join(path+unfinished, "in the way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.write(); err == nil {
+		t.Error("a write that cannot work worked")
+	}
+	after, err := os.ReadFile(path)
+	if err != nil || string(after) != string(before) {
+		t.Errorf("the old snapshot is gone: %v", err)
+	}
+	if !strings.Contains(text.String(), "the old one stays") {
+		t.Errorf("the log does not say so:\n%s", text.String())
+	}
+}
+
+func TestSnapshotIsWrittenEveryInterval(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "swarms")
+	k := newKeeper(t, path, &Log{Logger: slog.New(slog.DiscardHandler)})
+	synctest.Test(t, func(t *testing.T) {
+		go k.run(t.Context())
+		for round := range 3 {
+			time.Sleep(k.interval)
+			synctest.Wait()
+			if _, err := os.Stat(path); err != nil {
+				t.Fatalf("round %d: %v", round, err)
+			}
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
