@@ -41,12 +41,7 @@ func (s *Store) Announce(now time.Duration, a *bittorrent.Announce, r *bittorren
 	}
 	var own, other list
 	own.open(sh, rec, torrent, six)
-	at, stored := own.find(&k, peerHash)
-	if stored {
-		at = own.refresh(at, &k, peerHash, a)
-	} else {
-		at, stored = own.admit(&k, peerHash, a, roomy)
-	}
+	at, stored := own.apply(&k, peerHash, a, roomy)
 	own.save()
 	if !stored && torrent.empty() {
 		sh.dropRecord(rec, torrent, h, sh.now)
@@ -153,38 +148,35 @@ func (l *list) completed(a *bittorrent.Announce, before uint16) uint16 {
 	return markCompleted
 }
 
-// refresh applies an announce of a peer that is in the list. It returns the
-// peer's new position.
-func (l *list) refresh(at uint32, k *peerKey, h uint64, a *bittorrent.Announce) uint32 {
-	if l.sh.sweep.within(l) {
-		if gone := l.sweepFronts(at); gone {
-			at, _ = l.find(k, h)
-		}
-	}
-	return l.update(at, k, h, l.sh.newMark(a)|l.completed(a, l.mark(at)))
-}
-
-// admit takes in a new peer, in the place of another one where there are too
-// many of its source or where memory is at its limit. It reports false where
-// there is no place at all: such a peer is answered all the same.
-func (l *list) admit(k *peerKey, h uint64, a *bittorrent.Announce, roomy bool) (at uint32, ok bool) {
+// apply applies an announce that is no stopped one. It returns the peer's
+// position; it reports false where there is no place at all for a new peer, who
+// is answered all the same.
+func (l *list) apply(k *peerKey, h uint64, a *bittorrent.Announce, roomy bool) (at uint32, stored bool) {
 	sh := l.sh
 	if sh.sweep.within(l) {
-		l.sweepFronts(noPeer)
+		l.sweepFronts(k)
+	}
+	var c crowd
+	if sh.perIP > 0 && l.size >= uint32(sh.perIP) && !k.private(l.six) {
+		at, stored, c = l.meet(k, h)
+	} else {
+		at, stored = l.find(k, h)
+	}
+	if stored {
+		return l.update(at, k, h, sh.newMark(a)|l.completed(a, l.mark(at))), true
 	}
 	mark := sh.newMark(a)
-	if perIP := sh.perIP; perIP > 0 && l.size >= uint32(perIP) && !k.private(l.six) {
-		if n, oldest := l.sources(k, h); n >= perIP {
-			sh.replaced++
-			mark |= l.completed(a, 0)
-			if l.partOf(oldest) == k.part(l.six, a.Seeder) {
-				l.replace(oldest, k, mark)
-				return oldest, true
-			}
-			l.remove(oldest)
-			return l.insert(k, h, mark), true
-		}
+	if sh.perIP > 0 && c.n >= sh.perIP {
+		sh.replaced++
+		return l.replace(c.oldest, k, h, mark|l.completed(a, 0)), true
 	}
+	return l.admit(k, h, a, mark, roomy)
+}
+
+// admit takes in a new peer, where memory is at its limit in the place of
+// another one.
+func (l *list) admit(k *peerKey, h uint64, a *bittorrent.Announce, mark uint16, roomy bool) (at uint32, ok bool) {
+	sh := l.sh
 	if l.size >= maxSlabRecords || !roomy || sh.arena.used.Load() >= sh.store.hardPages {
 		if l.size == 0 {
 			return 0, false

@@ -57,14 +57,23 @@ func (l *list) remove(at uint32) {
 // another now. It returns its new position.
 func (l *list) update(at uint32, k *peerKey, h uint64, mark uint16) uint32 {
 	old := l.mark(at)
-	l.setMark(at, mark)
 	if (old^mark)&(markSeeder|markPaused) == 0 {
+		l.setMark(at, mark)
 		return at
 	}
+	return l.replace(at, k, h, mark)
+}
+
+// replace puts a peer in the place of another one, or of itself, whose hash is
+// the same where the list has an index, and moves it to its part. It returns its
+// new position.
+func (l *list) replace(at uint32, k *peerKey, h uint64, mark uint16) uint32 {
 	part, to := l.partOf(at), k.part(l.six, mark&markSeeder != 0)
-	l.count(part, old, ^uint32(0))
+	l.count(part, l.mark(at), ^uint32(0))
 	l.count(to, mark, 1)
 	if part == to {
+		k.write(l.wire(at), l.six)
+		l.setMark(at, mark)
 		return at
 	}
 	// Others pass through this peer's position, so its slot is found first.
@@ -95,16 +104,6 @@ func (l *list) update(at uint32, k *peerKey, h uint64, mark uint16) uint32 {
 		*slot = slotOf(h, at)
 	}
 	return at
-}
-
-// replace puts a new peer in the place of another one of the same part, whose
-// hash is the same where the list has an index.
-func (l *list) replace(at uint32, k *peerKey, mark uint16) {
-	part := l.partOf(at)
-	l.count(part, l.mark(at), ^uint32(0))
-	l.count(part, mark, 1)
-	k.write(l.wire(at), l.six)
-	l.setMark(at, mark)
 }
 
 // shift moves a peer to another position and tells the index.

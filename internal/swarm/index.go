@@ -1,11 +1,5 @@
 package swarm
 
-import (
-	"encoding/binary"
-
-	"spate/internal/bittorrent"
-)
-
 // A list's index: none, a block, or a directory of pages. See layout.go.
 const (
 	indexFrom   = 33  // peers from which a list has an index
@@ -119,72 +113,4 @@ func (l *list) indexBuild() {
 	for at := range l.size {
 		put(s, l.hashAt(at), at)
 	}
-}
-
-// find returns the position of a peer.
-func (l *list) find(k *peerKey, h uint64) (at uint32, found bool) {
-	if l.indexForm == indexNone {
-		return l.scan(k)
-	}
-	s := l.indexSlots(h)
-	tag := tagOf(h)
-	for i := home(h, len(s)); s[i] != 0; i = next(i, len(s)) {
-		if s[i]&tagMask == tag {
-			if at := s[i]&posMask - 1; keyAt(l.wire(at), l.six) == *k {
-				return at, true
-			}
-		}
-	}
-	return 0, false
-}
-
-// scan finds a peer of a list without an index, which is in one piece.
-func (l *list) scan(k *peerKey) (at uint32, found bool) {
-	wire := l.buf[l.wireAt:]
-	if l.six {
-		for i := range l.size {
-			if keyAt(wire[i*bittorrent.CompactLen6:], true) == *k {
-				return i, true
-			}
-		}
-		return 0, false
-	}
-	want := k.lo<<16 | uint64(k.port)
-	for i := range l.size {
-		peer := wire[i*bittorrent.CompactLen4:][:bittorrent.CompactLen4]
-		if uint64(binary.BigEndian.Uint32(peer))<<16|uint64(binary.BigEndian.Uint16(peer[4:])) == want {
-			return i, true
-		}
-	}
-	return 0, false
-}
-
-// sources counts the peers that count as the same source as k, which is not
-// exempt, and finds the one of them that announced longest ago.
-func (l *list) sources(k *peerKey, h uint64) (n int, oldest uint32) {
-	age := -1
-	consider := func(at uint32) {
-		other := keyAt(l.wire(at), l.six)
-		if other.hi != k.hi || (!l.six && other.lo != k.lo) {
-			return
-		}
-		n++
-		if a := int(l.sh.age(l.mark(at))); a > age {
-			age, oldest = a, at
-		}
-	}
-	if l.indexForm == indexNone {
-		for i := range l.size {
-			consider(i)
-		}
-		return n, oldest
-	}
-	s := l.indexSlots(h)
-	tag := tagOf(h)
-	for i := home(h, len(s)); s[i] != 0; i = next(i, len(s)) {
-		if s[i]&tagMask == tag {
-			consider(s[i]&posMask - 1)
-		}
-	}
-	return n, oldest
 }

@@ -210,12 +210,22 @@ func segmentSize(six bool) uint32 {
 	return segment4
 }
 
+// segment returns which page of a big list peer i is in, where its compact form
+// is in the page, and where its mark is. Constants spare the divisions.
+func (l *list) segment(i uint32) (p *page, wireAt, markAt uint32) {
+	if l.six {
+		n, i := i/segment6, i%segment6
+		return l.sh.arena.page(l.big.segments[n]), i * bittorrent.CompactLen6, segment6*bittorrent.CompactLen6 + i*markSize
+	}
+	n, i := i/segment4, i%segment4
+	return l.sh.arena.page(l.big.segments[n]), i * bittorrent.CompactLen4, segment4*bittorrent.CompactLen4 + i*markSize
+}
+
 // wire returns the compact form of peer i, to be read or written.
 func (l *list) wire(i uint32) []byte {
 	if l.form == formBig {
-		size := segmentSize(l.six)
-		at := i % size * l.width
-		return l.sh.arena.page(l.big.segments[i/size])[at : at+l.width]
+		p, at, _ := l.segment(i)
+		return p[at : at+l.width]
 	}
 	at := l.wireAt + int(i*l.width)
 	return l.buf[at : at+int(l.width)]
@@ -224,9 +234,8 @@ func (l *list) wire(i uint32) []byte {
 // markBytes returns the mark of peer i, to be read or written.
 func (l *list) markBytes(i uint32) []byte {
 	if l.form == formBig {
-		size := segmentSize(l.six)
-		at := size*l.width + i%size*markSize
-		return l.sh.arena.page(l.big.segments[i/size])[at : at+markSize]
+		p, _, at := l.segment(i)
+		return p[at : at+markSize]
 	}
 	at := l.markAt + int(i)*l.markStep
 	return l.buf[at : at+markSize]

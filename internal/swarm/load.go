@@ -186,16 +186,16 @@ func (l *loader) peer(own *list, k peerKey, mark uint16, roomy bool) {
 		return
 	}
 	h := sh.hash(&k, own.six)
-	if _, found := own.find(&k, h); found {
+	limited := sh.perIP > 0 && own.size >= uint32(sh.perIP) && !k.private(own.six)
+	if limited {
+		if _, found, c := own.meet(&k, h); found || c.n >= sh.perIP {
+			return
+		}
+	} else if _, found := own.find(&k, h); found {
 		return
 	}
 	if !roomy || own.size >= maxSlabRecords || sh.arena.used.Load() >= sh.store.hardPages {
 		return
-	}
-	if sh.perIP > 0 && own.size >= uint32(sh.perIP) && !k.private(own.six) {
-		if n, _ := own.sources(&k, h); n >= sh.perIP {
-			return
-		}
 	}
 	mark = mark&^markTicks | uint16((sh.now-age)&markTicks)
 	if mark&markSeeder != 0 {

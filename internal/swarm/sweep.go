@@ -8,7 +8,7 @@ import (
 
 // What one slice of a sweep may cost, in about the nanoseconds it takes.
 const (
-	defaultSliceBudget = 150_000
+	defaultSliceBudget = 60_000
 	recordCost         = 60 // a cache line from memory
 	peerCost           = 3
 	removeCost         = 300
@@ -196,29 +196,18 @@ func (l *list) allOld(late uint64) bool {
 	return l.size > 0
 }
 
-// sweepFronts removes those old peers that an announce could move from where the
-// pass has still to look to where it has looked: when a peer comes into a part,
-// the first of each later part moves to its end. It leaves the peer at self. It
-// reports whether it removed any.
-func (l *list) sweepFronts(self uint32) (removed bool) {
+// sweepFronts removes those old peers that an announce of k could move from where
+// the pass has still to look to where it has looked: when a peer comes into a
+// part, the first of each later part moves to its end. It leaves k itself.
+func (l *list) sweepFronts(k *peerKey) {
 	for part := range parts {
 		at := l.start(part)
-		if l.n[part] == 0 || at >= l.sh.sweep.at || at == self || !l.sh.old(l.mark(at), 0) {
+		if l.n[part] == 0 || at >= l.sh.sweep.at || !l.sh.old(l.mark(at), 0) || keyAt(l.wire(at), l.six) == *k {
 			continue
 		}
-		if self != noPeer {
-			// A removal may move the announcing peer: one is enough for now,
-			// since a peer that flips moves each part's front once.
-			k := keyAt(l.wire(self), l.six)
-			l.remove(at)
-			self, _ = l.find(&k, l.sh.hash(&k, l.six))
-		} else {
-			l.remove(at)
-		}
+		l.remove(at)
 		l.sh.expired++
-		removed = true
 	}
-	return removed
 }
 
 // rescue removes what is old in a shard over which no pass has gone for so long
