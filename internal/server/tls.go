@@ -65,6 +65,7 @@ func (c *conn) secure() (ending, bool) {
 	}
 	session := tls.Server(&c.wire, c.d.tlsConfig)
 	c.patient = true
+	growStack(1)
 	err := session.Handshake()
 	c.patient = false
 	if err != nil {
@@ -84,6 +85,20 @@ func (c *conn) secure() (ending, bool) {
 	}
 	return 0, true
 }
+
+// growStack makes the stack of its goroutine large enough for a handshake in one
+// step. Otherwise it doubles several times, each time copying and adjusting all
+// frames: 4 % of a connection's CPU time in profiles.
+//
+//go:noinline
+func growStack(i int) byte {
+	var frame [handshakeStack]byte
+	return frame[i]
+}
+
+// handshakeStack is a little less than a handshake needs of a stack, so that
+// what is made has the size that would be had in the end.
+const handshakeStack = 12 << 10
 
 // handshakeFailed counts why a handshake failed, and tells the client where
 // that is of use.
