@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -74,6 +75,7 @@ func run(o *options) error {
 		return err
 	}
 	fmt.Printf("listening on %s\n", s.Addrs()[0])
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + o.workers) // as the daemon does: see docs/adr/0051
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if o.loops {

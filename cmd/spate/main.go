@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"spate/internal/config"
@@ -93,5 +94,7 @@ func serve(cfg *config.Config, stderr io.Writer) error {
 			_ = d.Reload() // the log has its error
 		}
 	}()
+	// Each event loop keeps its P while it dozes; the rest needs its own.
+	runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0))
 	return d.Run(ctx)
 }

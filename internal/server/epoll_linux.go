@@ -44,6 +44,9 @@ type epollDriver struct {
 	phase   atomic.Uint32
 	budget  *loop.Budget // of what connections hold
 	deaf    atomic.Int32 // loops that have stopped to accept
+	// dozes: there are more Ps than loops, so that a loop may keep its own
+	// while it waits for a short time.
+	dozes bool
 }
 
 // newLoopDriver makes the loops and binds the sockets of all but the first,
@@ -100,9 +103,10 @@ func (d *epollDriver) closeSockets() {
 
 // run starts the loops and takes them through the phases of a stop.
 func (d *epollDriver) run(ctx context.Context) error {
+	d.dozes = runtime.GOMAXPROCS(0) > len(d.loops)
 	ended := make(chan error, len(d.loops))
 	for _, l := range d.loops {
-		go func() { ended <- l.runLocked() }()
+		go func() { ended <- l.runGuarded() }()
 	}
 	running := len(d.loops)
 	var errs []error
@@ -157,12 +161,9 @@ func phaseEnd(p phase, timeout time.Duration) time.Duration {
 	}
 }
 
-// runLocked runs the loop on a thread of its own and turns a panic into an
-// error: one loop that died in silence would leave a part of all connections
-// unanswered.
-func (l *epollLoop) runLocked() (err error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+// runGuarded runs the loop and turns a panic into an error: one loop that died
+// in silence would leave a part of all connections unanswered.
+func (l *epollLoop) runGuarded() (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("loop %d: panic: %v\n%s", l.index, v, debug.Stack())
@@ -212,6 +213,9 @@ func (l *epollLoop) run() error {
 // healthy loop.
 const maxWait = time.Second
 
+// dozeTime is how long a loop that waits keeps its P.
+const dozeTime = 20 * time.Millisecond
+
 // restTime is from where on a wait counts as sleep: one that finds events at
 // once takes a tenth of it.
 const restTime = 10 * time.Microsecond
@@ -235,12 +239,24 @@ func (l *epollLoop) wait() ([]loop.Event, error) {
 	if l.pausedUntil != 0 {
 		d = min(d, max(0, l.pausedUntil-before))
 	}
-	events, err := l.poller.Wait(d)
+	events, err := l.sleep(d)
 	now := clock()
 	l.slept += now - before
 	l.rested = now-before > restTime
 	l.beat(now)
 	return events, err
+}
+
+// sleep waits until something happens, at most for d.
+func (l *epollLoop) sleep(d time.Duration) ([]loop.Event, error) {
+	if l.d.dozes {
+		events, over, err := l.poller.Doze(min(d, dozeTime))
+		if !over || d <= dozeTime {
+			return events, err
+		}
+		d -= dozeTime
+	}
+	return l.poller.Wait(d)
 }
 
 // beat sets the loop's time.
