@@ -1,0 +1,119 @@
+package opstest
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long a test waits for something that has to happen.
+const patience = 30 * time.Second
+
+// shortDir returns a directory whose path is short enough for sockets.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "spate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// A tracker is a running spate.
+type tracker struct {
+	log   *syncBuffer
+	stop  func() // ends it; may be called again
+	port4 string // the port of its first IPv4 listener, "" without one
+	port6 string
+}
+
+// startTracker runs the built spate with a configuration file until the test
+// ends, and returns once it serves.
+func startTracker(t *testing.T, dir, config string) *tracker {
+	t.Helper()
+	ready, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(shortDir(t), "n"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ready.Close()
+	tr := &tracker{log: new(syncBuffer)}
+	cmd := exec.Command(filepath.Join(binDir, "spate"), "-c", config)
+	cmd.Dir = dir
+	cmd.Env = append(cmd.Environ(), "NOTIFY_SOCKET="+ready.LocalAddr().String())
+	cmd.Stdout, cmd.Stderr = tr.log, tr.log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	tr.stop = sync.OnceFunc(func() { end(t, cmd) })
+	t.Cleanup(tr.stop)
+
+	if err := ready.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 512)
+	for {
+		n, err := ready.Read(buf)
+		if err != nil {
+			t.Fatalf("spate -c %s is not ready: %v\n%s", config, err, tr.log)
+		}
+		if bytes.Contains(buf[:n], []byte("READY=1")) {
+			break
+		}
+	}
+	tr.port4 = submatch(tr.log.String(), `address=\d+\.\d+\.\d+\.\d+:(\d+)`)
+	tr.port6 = submatch(tr.log.String(), `address=\[\S*\]:(\d+)`)
+	return tr
+}
+
+// end ends a program by SIGTERM.
+func end(t *testing.T, cmd *exec.Cmd) {
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Errorf("%s: %v", cmd.Path, err)
+	}
+	killer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() }) // it may end first
+	defer killer.Stop()
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%s: %v", cmd.Path, err)
+	}
+}
+
+// submatch returns the first group of a pattern's first match, or "".
+func submatch(text, pattern string) string {
+	m := regexp.MustCompile(pattern).FindStringSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+// syncBuffer is a buffer that a program writes to while a test reads it.
+type syncBuffer struct {
+	mu  sync.Mutex // guards buf
+	buf bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+// String returns what was written so far.
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
