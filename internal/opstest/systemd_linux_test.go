@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -47,10 +48,9 @@ func TestSocketActivation(t *testing.T) {
 	name := submatch(read(t, filepath.Join(root, "deploy/systemd/spate.socket")), `FileDescriptorName=(\S+)`)
 
 	address := quietAddress(t)
-	log := new(syncBuffer)
 	cmd := exec.Command("systemd-socket-activate", "--listen="+address, "--fdname="+name,
 		filepath.Join(binDir, "spate"), "-c", filepath.Join(dir, "spate.toml"))
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestSocketActivation(t *testing.T) {
 	// The connection waits in the socket until the tracker takes it.
 	reply := get(t, "http://"+address+"/announce?info_hash=AAAAAAAAAAAAAAAAAAAA&peer_id=-XX0001-abcdefghijkl&port=6881&left=0")
 	if !strings.HasPrefix(reply, "d8:completei1e") {
-		t.Errorf("answered %q\n%s", reply, log)
+		t.Errorf("answered %q", reply)
 	}
 }
 

@@ -33,7 +33,7 @@ func shortDir(t *testing.T) string {
 
 // A tracker is a running spate.
 type tracker struct {
-	log   *syncBuffer
+	log   string // the path of its log
 	stop  func() // ends it; may be called again
 	port4 string // the port of its first IPv4 listener, "" without one
 	port6 string
@@ -48,11 +48,16 @@ func startTracker(t *testing.T, dir, config string) *tracker {
 		t.Fatal(err)
 	}
 	defer ready.Close()
-	tr := &tracker{log: new(syncBuffer)}
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	tr := &tracker{log: log.Name()}
 	cmd := exec.Command(filepath.Join(binDir, "spate"), "-c", config)
 	cmd.Dir = dir
 	cmd.Env = append(cmd.Environ(), "NOTIFY_SOCKET="+ready.LocalAddr().String())
-	cmd.Stdout, cmd.Stderr = tr.log, tr.log
+	cmd.Stdout, cmd.Stderr = log, log // a file: what it wrote before it was ready is there then
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -66,14 +71,14 @@ func startTracker(t *testing.T, dir, config string) *tracker {
 	for {
 		n, err := ready.Read(buf)
 		if err != nil {
-			t.Fatalf("spate -c %s is not ready: %v\n%s", config, err, tr.log)
+			t.Fatalf("spate -c %s is not ready: %v\n%s", config, err, read(t, tr.log))
 		}
 		if bytes.Contains(buf[:n], []byte("READY=1")) {
 			break
 		}
 	}
-	tr.port4 = submatch(tr.log.String(), `address=\d+\.\d+\.\d+\.\d+:(\d+)`)
-	tr.port6 = submatch(tr.log.String(), `address=\[\S*\]:(\d+)`)
+	tr.port4 = submatch(read(t, tr.log), `address=\d+\.\d+\.\d+\.\d+:(\d+)`)
+	tr.port6 = submatch(read(t, tr.log), `address=\[\S*\]:(\d+)`)
 	return tr
 }
 
@@ -96,24 +101,4 @@ func submatch(text, pattern string) string {
 		return ""
 	}
 	return m[1]
-}
-
-// syncBuffer is a buffer that a program writes to while a test reads it.
-type syncBuffer struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-// String returns what was written so far.
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
