@@ -65,22 +65,29 @@ func (d *Daemon) preparePrivileges() error {
 		}
 		*path = inside
 	})
-	if path := d.cfg.Snapshot.Path; path != "" {
-		dir, err := chrooted(id.root, filepath.Dir(path))
-		inside := filepath.Join(dir, filepath.Base(path))
-		if err == nil {
-			err = reach.checkCreate(inside + unfinished)
-		}
-		if err != nil {
-			bad("snapshot.path", "%v", err)
-		}
-		d.cfg.Snapshot.Path = inside
+	if err := d.moveSnapshot(id.root, reach); err != nil {
+		bad("snapshot.path", "%v", err)
 	}
 	if len(problems) > 0 {
 		return problems.Err()
 	}
 	d.become = id
 	return os.Chdir(id.root)
+}
+
+// moveSnapshot makes the snapshot's path one that holds inside root, and checks
+// that the file can be written there.
+func (d *Daemon) moveSnapshot(root string, reach reader) error {
+	path := d.cfg.Snapshot.Path
+	if path == "" {
+		return nil
+	}
+	dir, err := chrooted(root, filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	d.cfg.Snapshot.Path = filepath.Join(dir, filepath.Base(path))
+	return reach.checkCreate(d.cfg.Snapshot.Path + unfinished)
 }
 
 // eachReloaded calls f with the key and the path of each file that a reload
