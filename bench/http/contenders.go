@@ -50,11 +50,12 @@ func (s *settings) contenders(w workload) ([]contender, error) {
 	// The constant reply has the size of the tracker's: an announce reply with
 	// 50 IPv4 peers.
 	command := []string{floor, "-address", "%A", "-body", "415"}
-	if w.keep {
-		all = append(all, contender{name: "floor", command: command})
-	} else {
-		all = append(all, contender{name: "floor", command: append(command, "-close", "-more")})
+	if !w.keep {
+		command = append(command, "-close", "-more")
 	}
+	all = append(all,
+		contender{name: "floor", command: command},
+		contender{name: "dozing-floor", command: append(slices.Clip(command), "-doze", "20")})
 	if s.spate == "" && s.wants("spate") {
 		if s.spate, err = s.build("../cmd/spate"); err != nil {
 			return nil, err
