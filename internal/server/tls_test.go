@@ -326,6 +326,33 @@ func TestResumption(t *testing.T) {
 	}
 }
 
+// TestGetCertificate: a hook's certificates come first, and the protocols that
+// are only its own end with the handshake (TLS-ALPN-01, RFC 8737).
+func TestGetCertificate(t *testing.T) {
+	cert, challenge := makeCert(t, ecKey(t), year, "localhost"), makeCert(t, ecKey(t), year, "challenge")
+	s := start(t, server.Config{
+		Listeners:    []server.Listener{{Network: server.NetworkTCP4, Address: "127.0.0.1:0", TLS: true}},
+		Certificates: []server.CertificateFiles{cert.write(t, t.TempDir(), "a")},
+		NextProtos:   []string{"acme-tls/1"},
+		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if hello.ServerName != "challenge" {
+				return nil, nil
+			}
+			return &tls.Certificate{Certificate: [][]byte{challenge.leaf.Raw}, PrivateKey: challenge.key}, nil
+		},
+	}, io.Discard)
+	c, err := handshake(t, s, &tls.Config{RootCAs: pool(challenge), ServerName: "challenge", NextProtos: []string{"acme-tls/1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(c); len(got) > 0 || err != nil || c.ConnectionState().NegotiatedProtocol != "acme-tls/1" {
+		t.Errorf("after the handshake, read %q (%v)", got, err)
+	}
+	if _, err := handshake(t, s, &tls.Config{RootCAs: pool(cert), ServerName: "localhost"}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestTLSBehindProxyProtocol: the PROXY header comes before the handshake.
 func TestTLSBehindProxyProtocol(t *testing.T) {
 	cert := makeCert(t, ecKey(t), year, "localhost")

@@ -13,7 +13,7 @@ import (
 // rounds end within twenty seconds.
 const (
 	seedWithin   = 45 * time.Second
-	fetchWithin  = 90 * time.Second
+	fetchWithin  = 60 * time.Second
 	settleWithin = 30 * time.Second
 )
 

@@ -27,12 +27,18 @@ func startTransmission(t testing.TB, j Job) *lab.Process {
 	if j.CA != "" {
 		env = []string{"CURL_CA_BUNDLE=" + j.CA, "TR_CURL_SSL_VERIFY=1"}
 	}
-	return j.Host.Start(t, lab.Command{
+	p := j.Host.Start(t, lab.Command{
 		Path: "transmission-daemon",
 		Args: []string{"--foreground", "--config-dir", j.Home, "--log-debug"},
 		Home: j.Home,
 		Env:  env,
 	})
+	t.Cleanup(func() {
+		if t.Failed() && p.Err() == nil {
+			t.Log(j.Host.Run(t, "transmission-remote", "127.0.0.1", "--torrent", "all", "--info", "--info-peers", "--info-trackers"))
+		}
+	})
+	return p
 }
 
 // pauseTransmission stops the daemon's torrents. Version 3.00 drops its last
