@@ -53,6 +53,12 @@ type Network struct {
 	// IPv6 address and port: "[::]:3000" for all interfaces, "[::1]:3000" for
 	// this machine only. Port 0 picks a free one.
 	AddressIPv6 netip.AddrPort `toml:"address_ipv6" address:"6"`
+	// The one address and port of aquatic_http 0.9.0, in place of the default
+	// pair: it stands for use_ipv4 and address_ipv4, or for use_ipv6,
+	// address_ipv6 and set_only_ipv6 = only_ipv6, and excludes those.
+	Address string `toml:"address"`
+	// With address: take IPv6 only, where that is an IPv6 address.
+	OnlyIPv6 bool `toml:"only_ipv6"`
 	// Connections that may wait to be accepted. The kernel's own bound
 	// (net.core.somaxconn) holds too.
 	TCPBacklog int `toml:"tcp_backlog" range:"1..2147483647"`

@@ -13,6 +13,8 @@ var docs = map[string]string{
 	"Network.UseIPv6":                     "Listen on IPv6. Where this key or address_ipv6 is given, a machine without\nIPv6 is an error; otherwise it is a warning.",
 	"Network.AddressIPv4":                 "IPv4 address and port: \"0.0.0.0:3000\" for all interfaces, \"127.0.0.1:3000\"\nfor this machine only. Port 0 picks a free one.",
 	"Network.AddressIPv6":                 "IPv6 address and port: \"[::]:3000\" for all interfaces, \"[::1]:3000\" for\nthis machine only. Port 0 picks a free one.",
+	"Network.Address":                     "The one address and port of aquatic_http 0.9.0, in place of the default\npair: it stands for use_ipv4 and address_ipv4, or for use_ipv6,\naddress_ipv6 and set_only_ipv6 = only_ipv6, and excludes those.",
+	"Network.OnlyIPv6":                    "With address: take IPv6 only, where that is an IPv6 address.",
 	"Network.TCPBacklog":                  "Connections that may wait to be accepted. The kernel's own bound\n(net.core.somaxconn) holds too.",
 	"Network.EnableTLS":                   "Speak TLS on the default pair of listeners. Plain and TLS listeners can\nlive side by side: see [[listeners]].",
 	"Network.TLSCertificatePath":          "Certificate chain, PEM or DER. It is read at the start, on SIGUSR1, and\nwithin a minute after the file has changed.",

@@ -47,6 +47,7 @@ func Parse(name string, data []byte) (Config, error) {
 	}
 	d := decoder{config: &c, root: reflect.ValueOf(&c).Elem(), bad: map[string]bool{}}
 	d.decode(data)
+	d.oneAddress()
 	d.check()
 	if err := d.problems.Err(); err != nil {
 		return Config{}, err

@@ -13,6 +13,8 @@ import (
 // elsewhere are the keys that are used where no room's configuration shows them,
 // with what tests them.
 var elsewhere = map[string]string{
+	"network.address":                       "TestOneAddress",
+	"network.only_ipv6":                     "TestOneAddress",
 	"swarm_workers":                         "it has no effect; TestScripts/aquatic",
 	"log_level":                             "TestScripts/serve",
 	"cleaning.torrent_cleaning_interval":    "TestSweepIsSpreadOut",
