@@ -46,17 +46,18 @@ func (l *list) scan(k *peerKey) (at uint32, found bool) {
 
 // A crowd is who of one source is in a list: one IPv4 address or IPv6 /64.
 type crowd struct {
-	n      int
-	oldest uint32 // position of the one that announced longest ago
-	age    uint16 // and how many ticks ago
+	n   int
+	max uint64 // of the one that announced longest ago: ticks since, position
 }
 
-// add counts one of the source.
+// add counts one of the source. A maximum of one word needs no branch.
 func (c *crowd) add(at uint32, age uint16) {
-	if c.n++; c.n == 1 || age > c.age {
-		c.age, c.oldest = age, at
-	}
+	c.n++
+	c.max = max(c.max, uint64(age)<<32|uint64(at))
 }
+
+// oldest returns the position of the one that announced longest ago.
+func (c *crowd) oldest() uint32 { return uint32(c.max) }
 
 // meet is find that looks on the same walk who else of the source is there. The
 // source is not exempt from the limit per address. The crowd is whole only where
@@ -74,37 +75,70 @@ func (l *list) meet(k *peerKey, h uint64) (at uint32, found bool, c crowd) {
 		}
 		return 0, false, c
 	}
+	if l.six {
+		return l.meet6(k, h)
+	}
 	s := l.indexSlots(h)
-	tag := tagOf(h)
-	now := uint16(l.sh.now)
+	tag, now, addr := tagOf(h), uint16(l.sh.now), uint32(k.lo)
+	var segments []uint32
+	if l.form == formBig {
+		segments = l.big.segments
+	}
+	arena := l.sh.arena
 	for i := home(h, len(s)); s[i] != 0; i = next(i, len(s)) {
 		if s[i]&tagMask != tag {
 			continue
 		}
 		at := s[i]&posMask - 1
-		var wire, mark []byte
-		if l.form == formBig {
-			p, wireAt, markAt := l.segment(at)
-			wire, mark = p[wireAt:], p[markAt:]
+		var other uint32
+		var port, mark uint16
+		if segments != nil {
+			p, j := arena.page(segments[at/segment4]), at%segment4
+			wire := p[j*bittorrent.CompactLen4:][:bittorrent.CompactLen4]
+			other, port = binary.BigEndian.Uint32(wire), binary.BigEndian.Uint16(wire[4:])
+			mark = binary.NativeEndian.Uint16(p[segment4*bittorrent.CompactLen4+j*markSize:])
 		} else {
-			wire, mark = l.buf[l.wireAt+int(at*l.width):], l.buf[l.markAt+int(at)*l.markStep:]
+			wire := l.buf[l.wireAt+int(at)*bittorrent.CompactLen4:][:bittorrent.CompactLen4]
+			other, port = binary.BigEndian.Uint32(wire), binary.BigEndian.Uint16(wire[4:])
+			mark = binary.NativeEndian.Uint16(l.buf[l.markAt+int(at)*markSize:])
 		}
-		if l.six {
-			if binary.BigEndian.Uint64(wire) != k.hi {
-				continue
-			}
-			if binary.BigEndian.Uint64(wire[8:]) == k.lo && binary.BigEndian.Uint16(wire[16:]) == k.port {
-				return at, true, c
-			}
-		} else {
-			if binary.BigEndian.Uint32(wire) != uint32(k.lo) {
-				continue
-			}
-			if binary.BigEndian.Uint16(wire[4:]) == k.port {
-				return at, true, c
-			}
+		if other != addr {
+			continue
 		}
-		c.add(at, (now-binary.NativeEndian.Uint16(mark))&markTicks)
+		if port == k.port {
+			return at, true, c
+		}
+		c.add(at, (now-mark)&markTicks)
+	}
+	return 0, false, c
+}
+
+// meet6 is meet for an IPv6 list with an index.
+func (l *list) meet6(k *peerKey, h uint64) (at uint32, found bool, c crowd) {
+	s := l.indexSlots(h)
+	tag, now := tagOf(h), uint16(l.sh.now)
+	buf, wireAt, markAt := l.buf, l.wireAt, l.markAt
+	var segments []uint32
+	if l.form == formBig {
+		segments, wireAt, markAt = l.big.segments, 0, segment6*bittorrent.CompactLen6
+	}
+	for i := home(h, len(s)); s[i] != 0; i = next(i, len(s)) {
+		if s[i]&tagMask != tag {
+			continue
+		}
+		at := s[i]&posMask - 1
+		j := int(at)
+		if segments != nil {
+			buf, j = l.sh.arena.page(segments[at/segment6])[:], int(at%segment6)
+		}
+		wire := buf[wireAt+j*bittorrent.CompactLen6:]
+		if binary.BigEndian.Uint64(wire) != k.hi {
+			continue
+		}
+		if binary.BigEndian.Uint64(wire[8:]) == k.lo && binary.BigEndian.Uint16(wire[16:]) == k.port {
+			return at, true, c
+		}
+		c.add(at, (now-binary.NativeEndian.Uint16(buf[markAt+j*markSize:]))&markTicks)
 	}
 	return 0, false, c
 }
