@@ -30,8 +30,8 @@ const (
 	drainShare = 6
 )
 
-// A goroutineDriver serves each connection by a goroutine. It carries TLS and
-// unix sockets, and everything on systems without epoll.
+// A goroutineDriver serves each connection by a goroutine. It carries TLS, and
+// everything on systems without epoll.
 type goroutineDriver struct {
 	s         *Server
 	sockets   []*socket

@@ -4,7 +4,7 @@
 //
 // What a client sees is decided in one place, the exchange, which is a pure
 // function from bytes to bytes. Drivers move the bytes: epoll loops for plain
-// TCP on Linux, a goroutine per connection for TLS, unix sockets and other
+// connections on Linux, a goroutine per connection for TLS and on other
 // systems.
 package server
 
