@@ -50,13 +50,19 @@ func (l *epollLoop) settle(c *carried, in []byte, next action, full bool) {
 	}
 }
 
-// finish closes after the last reply.
+// finish closes after the last reply. Bytes that arrive between the receive and
+// the close would let it reset the connection, with the held-back reply still
+// unsent. A peer whose request came in pieces may well send some more, so every
+// registered connection lingers instead. One that asked in one piece and is
+// answered at once has a few microseconds for that: it is not made to pay.
 func (l *epollLoop) finish(c *carried, full bool) {
-	if full {
-		if n, _ := loop.Recv(c.fd, l.in); n > 0 {
-			l.linger(c, flagServed)
-			return
-		}
+	if c.id == noID && full {
+		n, _ := loop.Recv(c.fd, l.in)
+		full = n > 0
+	}
+	if c.id != noID || full {
+		l.linger(c, flagServed)
+		return
 	}
 	l.end(c, endServed)
 }
