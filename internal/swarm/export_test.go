@@ -101,3 +101,7 @@ func WithChecksums(b []byte) []byte {
 	}
 	return out
 }
+
+// Trimming reports whether the next slice of a sweep gives memory back, under no
+// shard's lock.
+func (s *Store) Trimming() bool { return s.sweep.next == len(s.shards) }
