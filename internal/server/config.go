@@ -136,6 +136,10 @@ type Config struct {
 
 	// IndexPage answers GET / as text/plain; empty means 404.
 	IndexPage []byte
+	// WellKnown, when not nil, is asked for the page of a path that neither the
+	// handler nor IndexPage has; nil means 404. It is called concurrently. The
+	// path is valid until it returns, and the page may not change afterwards.
+	WellKnown func(path []byte) []byte
 	// NoClientAddress is the body, sent with status 200, for a request of a
 	// trusted proxy that does not say whom it is for.
 	NoClientAddress []byte

@@ -18,11 +18,12 @@ const (
 	outcomeLongHead                   // 431
 	outcomeNoClient                   // a proxy did not name its client
 	outcomeRateLimited                // over its address's rate
+	outcomeWellKnown                  // a page of Config.WellKnown
 	outcomeCount
 )
 
 var outcomeLabels = [outcomeCount]string{
-	"handled", "index", "404", "400", "405", "414", "431", "no_client_address", "rate_limited",
+	"handled", "index", "404", "400", "405", "414", "431", "no_client_address", "rate_limited", "well_known",
 }
 
 // An ending is why a connection ended. The set is closed.

@@ -155,6 +155,10 @@ func (x *exchange) reply(now time.Duration, p *peer) (status int, body []byte, o
 		return 200, body, outcomeHandled, client
 	case len(cfg.IndexPage) > 0 && string(h.Path) == "/":
 		return 200, cfg.IndexPage, outcomeIndex, client
+	case cfg.WellKnown != nil:
+		if page := cfg.WellKnown(h.Path); page != nil {
+			return 200, page, outcomeWellKnown, client
+		}
 	}
 	return 404, notFoundBody, outcomeNotFound, client
 }
