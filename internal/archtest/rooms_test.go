@@ -15,6 +15,7 @@ var rooms = map[string][]string{
 	"internal/metrics":    {},
 	"internal/admin":      {},
 	"internal/archtest":   {},
+	"internal/acme":       {},
 	"internal/httpwire":   {"internal/bittorrent"},
 	"internal/swarm":      {"internal/bittorrent"},
 	"internal/access":     {"internal/bittorrent"},
@@ -24,7 +25,7 @@ var rooms = map[string][]string{
 	"internal/bench":      {"internal/load"},
 	"internal/config":     {"internal/bittorrent"},
 	"internal/daemon": {
-		"internal/bittorrent", "internal/http1", "internal/loop", "internal/metrics", "internal/admin", "internal/httpwire",
+		"internal/bittorrent", "internal/http1", "internal/loop", "internal/metrics", "internal/admin", "internal/acme", "internal/httpwire",
 		"internal/swarm", "internal/access", "internal/server", "internal/tracker", "internal/config",
 	},
 	"cmd/spate":       {"internal/daemon", "internal/config"},
