@@ -61,6 +61,9 @@ func setValue(field reflect.Value, tag reflect.StructTag, node *unstable.Node) e
 	if field.Type() == reflect.TypeFor[[]netip.Prefix]() {
 		return setPrefixes(field, node)
 	}
+	if field.Type() == reflect.TypeFor[[]string]() {
+		return setStrings(field, node)
+	}
 	if isText(field) {
 		if node.Kind != unstable.String && !(node.Kind == unstable.Integer && field.Type() == reflect.TypeFor[Memory]()) {
 			return errNeeds("needs a string in quotes, " + example(field, tag))
@@ -163,6 +166,27 @@ func example(field reflect.Value, tag reflect.StructTag) string {
 		return `an IPv6 address and port such as "[::]:3000"`
 	}
 	return `an address and port such as "127.0.0.1:9000" or "[::1]:9000"`
+}
+
+// setStrings decodes a list of strings.
+func setStrings(field reflect.Value, node *unstable.Node) error {
+	needs := errNeeds(`needs a list of strings such as ["tracker.example.org"]`)
+	if node.Kind != unstable.Array {
+		return needs
+	}
+	var all []string
+	for it := node.Children(); it.Next(); {
+		element := it.Node()
+		if element.Kind == unstable.Comment {
+			continue
+		}
+		if element.Kind != unstable.String {
+			return needs
+		}
+		all = append(all, string(element.Data))
+	}
+	field.Set(reflect.ValueOf(all))
+	return nil
 }
 
 // setPrefixes decodes a list of prefixes and single addresses.

@@ -65,6 +65,7 @@ func (c *Config) validate() (f flaws) {
 			}
 		}
 	}
+	c.validateACME(&f)
 	c.validateAdmin(&f)
 	return f
 }
@@ -74,8 +75,8 @@ func (c *Config) validateNetwork(f *flaws) {
 	if !n.UseIPv4 && !n.UseIPv6 && len(c.Listeners) == 0 {
 		f.add("network.use_ipv4", "nothing is left to listen on: needs use_ipv4, use_ipv6 or a [[listeners]] table")
 	}
-	if n.EnableTLS && n.TLSCertificatePath == "" {
-		f.add("network.tls_certificate_path", "is missing: enable_tls needs a certificate")
+	if n.EnableTLS && n.TLSCertificatePath == "" && len(c.TLS.ACME.Domains) == 0 {
+		f.add("network.tls_certificate_path", "is missing: enable_tls needs a certificate, or [tls.acme] domains to get some for")
 	}
 	if n.TLSPrivateKeyPath != "" && n.TLSCertificatePath == "" && !n.EnableTLS {
 		f.add("network.tls_certificate_path", "is missing: tls_private_key_path alone serves nothing")
@@ -110,12 +111,12 @@ func (c *Config) validateListener(f *flaws, i int) {
 		}
 	}
 	if l.TLS && !c.hasCertificate() {
-		f.add(at+"tls", "needs a certificate: give [network] tls_certificate_path or a [[tls.certificates]] table")
+		f.add(at+"tls", "needs a certificate: give [network] tls_certificate_path, a [[tls.certificates]] table or [tls.acme] domains")
 	}
 }
 
 func (c *Config) hasCertificate() bool {
-	return c.Network.TLSCertificatePath != "" || len(c.TLS.Certificates) > 0
+	return c.Network.TLSCertificatePath != "" || len(c.TLS.Certificates) > 0 || len(c.TLS.ACME.Domains) > 0
 }
 
 func (c *Config) validateAdmin(f *flaws) {

@@ -122,6 +122,7 @@ type Listener struct {
 // Certificates beside the one of [network].
 type TLS struct {
 	Certificates []Certificate `toml:"certificates"`
+	ACME         ACME          `toml:"acme"`
 }
 
 // A further certificate. A client gets the one that covers the server name it
@@ -131,6 +132,28 @@ type Certificate struct {
 	CertificatePath string `toml:"certificate_path"`
 	// Private key of the certificate, PEM or DER.
 	PrivateKeyPath string `toml:"private_key_path"`
+}
+
+// Certificates from an authority that speaks ACME (RFC 8555), such as Let's
+// Encrypt: got at the first start, renewed when a third of their life is left.
+// Clients that ask for one of the names get its certificate, others those above.
+type ACME struct {
+	// Host names to get a certificate for, one each. To name any agrees to the
+	// authority's terms of service; without any, no authority is ever asked.
+	Domains []string `toml:"domains"`
+	// Address that the authority may write to about the certificates. It is given
+	// when the account is made; empty gives none.
+	Email string `toml:"email"`
+	// URL of the authority's directory.
+	CA string `toml:"ca"`
+	// Directory for the account's key, the certificates and their keys. It is made
+	// with permissions 0700 where it is missing. With drop_privileges it has to lie
+	// below chroot_path.
+	Storage string `toml:"storage"`
+	// How the authority makes sure of the names. http-01: by a request without TLS
+	// to port 80 of each, which has to lead to a listener without TLS. tls-alpn-01:
+	// by a TLS handshake on port 443, which has to lead to a listener with TLS.
+	Challenge Challenge `toml:"challenge" enum:"http-01 tls-alpn-01"`
 }
 
 // What clients are told.
@@ -305,6 +328,7 @@ func Default() Config {
 			TrustedProxies:             localPrefixes(),
 			SetOnlyIPv6:                true,
 		},
+		TLS: TLS{ACME: ACME{CA: "https://acme-v02.api.letsencrypt.org/directory", Challenge: ChallengeHTTP}},
 		Protocol: Protocol{
 			MaxScrapeTorrents:       100,
 			MaxPeers:                50,

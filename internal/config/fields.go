@@ -60,9 +60,12 @@ func newElement(t reflect.Type) reflect.Value {
 	return reflect.Zero(t)
 }
 
-// isSection reports whether path names a section: [network], [tls].
+// isSection reports whether path names a section: [network], [tls], [tls.acme].
 func isSection(path string) bool {
-	f := fieldOf(reflect.ValueOf(Config{}), path)
+	f := reflect.ValueOf(Config{})
+	for name := range strings.SplitSeq(path, ".") {
+		f = fieldOf(f, name)
+	}
 	return f.IsValid() && f.Kind() == reflect.Struct
 }
 

@@ -59,8 +59,17 @@ mode = "0600"
 [[listeners]]
 address = "[2001:db8::1]:443"
 proxy = "proxy_protocol"
+tls = true
 [[tls.certificates]]
 certificate_path = "a.pem"
+[tls.acme]
+domains = [
+  "tracker.example.org", # a comment
+  "xn--trcker-bua.example",
+]
+ca = "https://ca.example/dir"
+storage = "acme"
+challenge = "tls-alpn-01"
 [admin]
 address = "127.0.0.1:3001"
 token = "secret \" word"
@@ -75,9 +84,13 @@ token = "secret \" word"
 	want.Protocol.MaxMemory = Memory{Bytes: 3 << 29}
 	want.Listeners = []Listener{
 		{Address: "unix:/run/spate/http.sock", Proxy: ProxyNone, Mode: 0o600},
-		{Address: "[2001:db8::1]:443", Proxy: ProxyProtocol, Mode: 0o660},
+		{Address: "[2001:db8::1]:443", TLS: true, Proxy: ProxyProtocol, Mode: 0o660},
 	}
 	want.TLS.Certificates = []Certificate{{CertificatePath: "a.pem"}}
+	want.TLS.ACME = ACME{
+		Domains: []string{"tracker.example.org", "xn--trcker-bua.example"},
+		CA:      "https://ca.example/dir", Storage: "acme", Challenge: ChallengeTLSALPN,
+	}
 	want.Admin.Address, want.Admin.Token = "127.0.0.1:3001", `secret " word`
 	where := c.source
 	c.source = source{}

@@ -126,6 +126,12 @@ func tomlValue(v reflect.Value) string {
 			quoted[i] = strconv.Quote(prefix.String())
 		}
 		return "[" + strings.Join(quoted, ", ") + "]"
+	case []string:
+		quoted := make([]string, len(value))
+		for i, s := range value {
+			quoted[i] = tomlString(s)
+		}
+		return "[" + strings.Join(quoted, ", ") + "]"
 	case encoding.TextMarshaler:
 		text, err := value.MarshalText()
 		if err != nil {

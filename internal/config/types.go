@@ -39,6 +39,15 @@ const (
 	ProxyProtocol ProxyKind = "proxy_protocol"
 )
 
+// Challenge says how an ACME authority makes sure of a name.
+type Challenge string
+
+// The values of ACME.Challenge.
+const (
+	ChallengeHTTP    Challenge = "http-01"     // RFC 8555, section 8.3
+	ChallengeTLSALPN Challenge = "tls-alpn-01" // RFC 8737
+)
+
 // PrivatePeers says who is given peers with private addresses.
 type PrivatePeers string
 

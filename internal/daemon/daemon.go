@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"spate/internal/access"
+	"spate/internal/acme"
 	"spate/internal/admin"
 	"spate/internal/config"
 	"spate/internal/metrics"
@@ -45,7 +46,8 @@ type Daemon struct {
 	tracker *tracker.Tracker
 	server  *server.Server
 	sweeper *sweeper
-	keeper  *keeper // nil where no snapshots are kept
+	keeper  *keeper       // nil where no snapshots are kept
+	acme    *acme.Manager // nil where no authority is configured
 	systemd *systemd
 	metrics *metrics.Metrics // nil where nobody can ask for them
 
@@ -137,7 +139,7 @@ func (d *Daemon) setup() error {
 	for _, text := range systemNotes(&d.cfg, available, os.DirFS("/")) {
 		d.log.Warn(text)
 	}
-	errs = append(errs, d.openKeeper(), d.bind(), d.openOperator())
+	errs = append(errs, d.openKeeper(), d.openACME(), d.bind(), d.openOperator())
 	d.sweeper = &sweeper{
 		sweep:    func(now time.Duration) bool { return d.store.Sweep(now, d.access.Allows) },
 		clock:    d.clock,
@@ -164,6 +166,9 @@ func (d *Daemon) Close() {
 	}
 	if d.keeper != nil {
 		_ = d.keeper.dir.Close() // a directory, opened for reading
+	}
+	if d.acme != nil {
+		d.acme.Close()
 	}
 	if d.metrics != nil {
 		_ = d.metrics.Close() // files of /proc, opened for reading
@@ -201,6 +206,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	g.start(support, "watchdog", forever(d.watchdog))
 	if d.keeper != nil && d.keeper.interval > 0 {
 		g.start(support, "snapshot", forever(d.keeper.run))
+	}
+	if d.acme != nil {
+		g.start(ctx, "acme", forever(d.acme.Run))
 	}
 	for _, s := range d.operator {
 		g.start(support, "operator", s.Run)

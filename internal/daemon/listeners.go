@@ -67,6 +67,7 @@ func (d *Daemon) listen(listeners []listener) error {
 		cfg.Listeners = append(cfg.Listeners, l.Listener)
 	}
 	cfg.Clock = d.clock
+	d.offerACME(&cfg)
 	var err error
 	d.server, err = server.New(cfg, d.newHandler, d.limited.logger())
 	if err != nil {
@@ -307,10 +308,8 @@ func (d *Daemon) announceURL(l *listener, addr net.Addr) string {
 	}
 	at := tcp.AddrPort()
 	if l.TLS {
-		for _, c := range d.server.Certificates() {
-			if name := certificateName(&c); len(c.Names) > 0 && !strings.HasPrefix(name, "*") {
-				return "https://" + net.JoinHostPort(name, strconv.Itoa(int(at.Port()))) + "/announce"
-			}
+		if name := d.secureName(); name != "" {
+			return "https://" + net.JoinHostPort(name, strconv.Itoa(int(at.Port()))) + "/announce"
 		}
 	}
 	scheme := "http"
@@ -325,6 +324,19 @@ func (d *Daemon) announceURL(l *listener, addr net.Addr) string {
 		at = netip.AddrPortFrom(reachable(at.Addr().Is4(), interfaces), at.Port())
 	}
 	return scheme + "://" + at.String() + "/announce"
+}
+
+// secureName returns the first name that there is, or will be, a certificate for.
+func (d *Daemon) secureName() string {
+	for _, c := range d.server.Certificates() {
+		if name := certificateName(&c); len(c.Names) > 0 && !strings.HasPrefix(name, "*") {
+			return name
+		}
+	}
+	if domains := d.cfg.TLS.ACME.Domains; len(domains) > 0 {
+		return domains[0]
+	}
+	return ""
 }
 
 // reachable returns the address of a family that most others can reach: a

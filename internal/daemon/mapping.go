@@ -199,5 +199,8 @@ func notes(cfg *config.Config) (warn, info []string) {
 			info = append(info, key.path+" has no effect here: "+key.why)
 		}
 	}
+	if text := acmeNote(cfg); text != "" {
+		info = append(info, text)
+	}
 	return warn, info
 }

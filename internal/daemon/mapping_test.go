@@ -47,6 +47,7 @@ func everythingOn() config.Config {
 	cfg.AccessList.Mode = config.AccessAllow
 	cfg.Listeners = []config.Listener{{Address: "unix:sock", Proxy: config.ProxyNone, Mode: 0o660}}
 	cfg.TLS.Certificates = []config.Certificate{{CertificatePath: "b.pem", PrivateKeyPath: "b.key"}}
+	cfg.TLS.ACME.Domains = []string{"t.example"}
 	return cfg
 }
 
@@ -73,7 +74,7 @@ func farSide(t *testing.T, cfg config.Config) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprintf("%+v %+v %+v %v", swarmConfig(&cfg, 1<<30), trackerConfig(&cfg), serverConfig(&cfg), d.watched())
+	text := fmt.Sprintf("%+v %+v %+v %+v %v", swarmConfig(&cfg, 1<<30), trackerConfig(&cfg), serverConfig(&cfg), acmeConfig(&cfg), d.watched())
 	for _, l := range listeners {
 		owner := ""
 		if l.Owner != nil {
@@ -146,6 +147,7 @@ func another(t *testing.T, field reflect.Value, path string) reflect.Value {
 		"access_list.mode":                       config.AccessDeny,
 		"log_level":                              config.LevelDebug,
 		"log.format":                             config.LogJSON,
+		"tls.acme.challenge":                     config.ChallengeTLSALPN,
 		"listeners.proxy":                        config.ProxyHeader,
 		"listeners.address":                      "unix:other",
 		"listeners.owner":                        "7",
@@ -165,6 +167,8 @@ func another(t *testing.T, field reflect.Value, path string) reflect.Value {
 		return reflect.ValueOf(netip.AddrPortFrom(field.Interface().(netip.AddrPort).Addr(), 1))
 	case []netip.Prefix:
 		return reflect.ValueOf([]netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")})
+	case []string:
+		return reflect.ValueOf([]string{"other.example"})
 	case config.Memory:
 		return reflect.ValueOf(config.Memory{Bytes: 12345})
 	case config.FileMode:

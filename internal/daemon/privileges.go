@@ -68,6 +68,9 @@ func (d *Daemon) preparePrivileges() error {
 	if err := d.moveSnapshot(id.root, reach); err != nil {
 		bad("snapshot.path", "%v", err)
 	}
+	if err := d.moveStorage(id.root); err != nil {
+		bad("tls.acme.storage", "%v", err)
+	}
 	if len(problems) > 0 {
 		return problems.Err()
 	}

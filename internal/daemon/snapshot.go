@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"slices"
 	"time"
 
 	"spate/internal/bittorrent"
@@ -24,9 +25,25 @@ func (d *Daemon) snapshot() metrics.Snapshot {
 	}
 }
 
+// certificates returns what TLS listeners present, one of each name: that which
+// ends first.
 func (d *Daemon) certificates() (all []metrics.Certificate) {
+	add := func(c metrics.Certificate) {
+		i := slices.IndexFunc(all, func(other metrics.Certificate) bool { return other.Name == c.Name })
+		switch {
+		case i < 0:
+			all = append(all, c)
+		case c.Expiry.Before(all[i].Expiry):
+			all[i] = c
+		}
+	}
 	for _, c := range d.server.Certificates() {
-		all = append(all, metrics.Certificate{Name: certificateName(&c), Expiry: c.NotAfter})
+		add(metrics.Certificate{Name: certificateName(&c), Expiry: c.NotAfter})
+	}
+	if d.acme != nil {
+		for _, c := range d.acme.Certificates() {
+			add(metrics.Certificate{Name: c.Domain, Expiry: c.NotAfter})
+		}
 	}
 	return all
 }
