@@ -29,18 +29,25 @@ type Plan struct {
 	Workloads []Workload `toml:"workloads"`
 }
 
-// Tracker is a server to measure. In Processes, Config and Env the words
-// {address}, {host}, {port}, {config}, {hashes}, {dir} and {back} stand for the
-// address to listen on, its parts, the path of a file with Config in it, that of
-// a file with the load's info hashes (one a line), a scratch folder, and a second
-// address, for a tracker behind a front.
+// Tracker is a server to measure. In Processes, Config and Env these words stand
+// for what each start fills in:
+//
+//	{address} {host} {port}  where the load goes, whole and in parts
+//	{back} {backport}        a second address, for a tracker behind a front
+//	{config}                 the path of a file with Config in it
+//	{cert} {key} {pem}       a certificate, its key, and both in one file
+//	{hashes}                 a file with the load's info hashes, one a line
+//	{dir}                    a scratch folder
+//	{cores}                  how many processors it runs on
 type Tracker struct {
 	Name string `toml:"name"`
 	// Processes are started in order; the last one is ready last. The CPU time
 	// of all of them counts.
 	Processes [][]string `toml:"processes"`
 	Config    string     `toml:"config"`
-	Env       []string   `toml:"env"`
+	// Files are further files in the scratch folder, by name.
+	Files map[string]string `toml:"files"`
+	Env   []string          `toml:"env"`
 	// Workloads that it can do, by name; empty is all.
 	Workloads []string `toml:"workloads"`
 }

@@ -23,6 +23,9 @@ func Run(ctx context.Context, p *Plan, progress io.Writer) (*Result, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
+	if err := writeCertificate(dir); err != nil {
+		return nil, err
+	}
 	generatorCPUs, err := parseCPUs(p.GeneratorCPUs)
 	if err != nil {
 		return nil, err

@@ -44,9 +44,15 @@ func (t *Tracker) start(ctx context.Context, dir string, cpus []int) (*server, e
 	config := filepath.Join(dir, t.Name+".conf")
 	fill := strings.NewReplacer("{address}", ports[0], "{host}", host, "{port}", port, "{back}", ports[1],
 		"{backport}", ports[1][strings.LastIndexByte(ports[1], ':')+1:], "{config}", config, "{dir}", dir, "{cores}", strconv.Itoa(len(cpus)),
-		"{hashes}", filepath.Join(dir, hashesFile))
+		"{hashes}", filepath.Join(dir, hashesFile), "{cert}", filepath.Join(dir, certFile),
+		"{key}", filepath.Join(dir, keyFile), "{pem}", filepath.Join(dir, pemFile))
 	if err := os.WriteFile(config, []byte(fill.Replace(t.Config)), 0o600); err != nil {
 		return nil, err
+	}
+	for name, content := range t.Files {
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(name)), []byte(fill.Replace(content)), 0o600); err != nil {
+			return nil, err
+		}
 	}
 	for _, args := range t.Processes {
 		var filled []string
@@ -140,12 +146,33 @@ type usage struct {
 
 func (s *server) usage() (usage, error) {
 	var u usage
+	children := childProcesses()
 	for _, cmd := range s.processes {
 		if err := u.add(cmd.Process.Pid); err != nil {
 			return usage{}, err
 		}
+		// Fronts work in children of their own. One may end in between.
+		for next := children[cmd.Process.Pid]; len(next) > 0; next = next[1:] {
+			_ = u.add(next[0])
+			next = append(next, children[next[0]]...)
+		}
 	}
 	return u, nil
+}
+
+// childProcesses returns the children of every process.
+func childProcesses() map[int][]int {
+	children := map[int][]int{}
+	paths, _ := filepath.Glob("/proc/[0-9]*/status")
+	for _, path := range paths {
+		status, err := os.ReadFile(path)
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err == nil {
+			parent := int(field(status, "PPid:"))
+			children[parent] = append(children[parent], pid)
+		}
+	}
+	return children
 }
 
 // add adds what one process has taken.
@@ -155,7 +182,7 @@ func (u *usage) add(pid int) error {
 	// which kind of clock (see clock_getcpuclockid(3) and the kernel's
 	// posix-timers.h).
 	if err := unix.ClockGettime(int32(^uint32(pid)<<3|2), &ts); err != nil {
-		return fmt.Errorf("CPU clock of process %d: %w", pid, err)
+		return fmt.Errorf("CPU clock of process %d, which has ended: %w", pid, err)
 	}
 	u.cpu += time.Duration(ts.Nano())
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
