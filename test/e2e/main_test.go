@@ -17,7 +17,7 @@ import (
 )
 
 // programs are the built binaries; TestMain sets them once, before any test.
-var programs struct{ spate, anacrolix string }
+var programs struct{ spate, anacrolix, pebble, nameserver string }
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
@@ -36,10 +36,19 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	programs.anacrolix = filepath.Join(dir, "anacrolix")
-	if err := build(".", programs.anacrolix, "./anacrolix"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	for _, p := range []struct {
+		path *string
+		pkg  string
+	}{
+		{&programs.anacrolix, "./anacrolix"},
+		{&programs.pebble, "github.com/letsencrypt/pebble/v2/cmd/pebble"},
+		{&programs.nameserver, "github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv"},
+	} {
+		*p.path = filepath.Join(dir, filepath.Base(p.pkg))
+		if err := build(".", *p.path, p.pkg); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 	}
 	programs.spate = filepath.Join(os.Getenv("SPATE_BIN"), "spate")
 	if os.Getenv("SPATE_BIN") == "" {
