@@ -123,8 +123,8 @@ func New(cfg Config, log *slog.Logger) (*Manager, error) {
 	}
 	// Now, since the files may be out of reach once privileges are dropped.
 	roots, err := x509.SystemCertPool()
-	if err != nil {
-		log.Warn("the system's root certificates cannot be read, so no authority will be trusted", "error", err)
+	if err != nil || roots.Equal(x509.NewCertPool()) {
+		log.Warn("this system has no root certificates (ca-certificates), so no authority will be trusted", "error", err)
 	}
 	m.web = &http.Client{Timeout: requestTimeout, Transport: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: cfg.DialContext, ForceAttemptHTTP2: true,
