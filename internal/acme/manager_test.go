@@ -459,21 +459,3 @@ func TestDamagedFiles(t *testing.T) {
 		}
 	}
 }
-
-// TestHandshakesPayNothing: neither hook allocates.
-func TestHandshakesPayNothing(t *testing.T) {
-	a := newAuthority(t, "http-01")
-	r, _ := start(t, a, filepath.Join(t.TempDir(), "acme"))
-	r.waiting()
-	hello := &tls.ClientHelloInfo{ServerName: name, SupportedProtos: []string{"h2", "http/1.1"}}
-	path, other := []byte(wellKnown+"token"), []byte("/favicon.ico")
-	if n := testing.AllocsPerRun(100, func() {
-		if pair, _ := r.GetCertificate(hello); pair == nil {
-			t.Error("no certificate")
-		}
-		r.WellKnown(path)
-		r.WellKnown(other)
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
-}
