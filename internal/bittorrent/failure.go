@@ -19,6 +19,7 @@ const (
 	FailurePortDuplicate
 	FailureUnregistered
 	FailureScrapeEmpty
+	FailureScrapeAll
 	FailureClientAddress
 	FailureFull
 	FailureRate
@@ -44,6 +45,7 @@ var failures = [failureCount]struct{ label, reason string }{
 	FailurePortDuplicate:     {"port_duplicate", "port came more than once with different values"},
 	FailureUnregistered:      {"unregistered", "unregistered torrent: this tracker does not serve it"},
 	FailureScrapeEmpty:       {"scrape_empty", "info_hash is missing: a scrape needs at least one, and this tracker gives no full scrape"},
+	FailureScrapeAll:         {"scrape_all", "the tracker has more torrents than it gives in a full scrape: ask for those that matter by info_hash"},
 	FailureClientAddress:     {"client_address", "the reverse proxy sent no usable client address: its administrator has to make it set one"},
 	FailureFull:              {"full", "the tracker is full and takes no new torrents now"},
 	FailureRate:              {"rate", "too many requests from this address: announce less often"},

@@ -161,6 +161,10 @@ type Protocol struct {
 	// Torrents that one scrape is answered for; the rest of its hashes is left
 	// out.
 	MaxScrapeTorrents int `toml:"max_scrape_torrents" range:"0..1048576"`
+	// A scrape without any info hash is answered for all torrents where there are
+	// no more than this; otherwise it fails. 0 refuses it always. Each such scrape
+	// costs as much as thousands of announces when there are many torrents.
+	MaxFullScrapeTorrents int `toml:"max_full_scrape_torrents" range:"0..65536"`
 	// Peers in one reply at most. More than 200 is served as 200.
 	MaxPeers int `toml:"max_peers" range:"0..2147483647"`
 	// Seconds that clients are asked to wait between announces. Each reply adds

@@ -45,6 +45,7 @@ var docs = map[string]string{
 	"ACME.Challenge":                      "How the authority makes sure of the names. http-01: by a request without TLS\nto port 80 of each, which has to lead to a listener without TLS. tls-alpn-01:\nby a TLS handshake on port 443, which has to lead to a listener with TLS.",
 	"Protocol":                            "What clients are told.",
 	"Protocol.MaxScrapeTorrents":          "Torrents that one scrape is answered for; the rest of its hashes is left\nout.",
+	"Protocol.MaxFullScrapeTorrents":      "A scrape without any info hash is answered for all torrents where there are\nno more than this; otherwise it fails. 0 refuses it always. Each such scrape\ncosts as much as thousands of announces when there are many torrents.",
 	"Protocol.MaxPeers":                   "Peers in one reply at most. More than 200 is served as 200.",
 	"Protocol.PeerAnnounceInterval":       "Seconds that clients are asked to wait between announces. Each reply adds\nup to 10 %, so that clients do not come in waves.",
 	"Protocol.MinAnnounceInterval":        "Seconds that clients are asked to wait at least, also between scrapes.\n0 is half of peer_announce_interval.",

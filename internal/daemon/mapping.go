@@ -56,10 +56,11 @@ func swarmConfig(cfg *config.Config, available int64) swarm.Config {
 // trackerConfig returns the policy's part of the configuration.
 func trackerConfig(cfg *config.Config) tracker.Config {
 	return tracker.Config{
-		Interval:          seconds(cfg.Protocol.PeerAnnounceInterval),
-		MinInterval:       seconds(cfg.Protocol.MinAnnounceInterval),
-		MaxPeers:          cfg.Protocol.MaxPeers,
-		MaxScrapeTorrents: cfg.Protocol.MaxScrapeTorrents,
+		Interval:              seconds(cfg.Protocol.PeerAnnounceInterval),
+		MinInterval:           seconds(cfg.Protocol.MinAnnounceInterval),
+		MaxPeers:              cfg.Protocol.MaxPeers,
+		MaxScrapeTorrents:     cfg.Protocol.MaxScrapeTorrents,
+		MaxFullScrapeTorrents: cfg.Protocol.MaxFullScrapeTorrents,
 		PrivatePeers: map[config.PrivatePeers]tracker.PrivatePeers{
 			config.PrivatePeersAuto:   tracker.PrivatePeersAuto,
 			config.PrivatePeersAlways: tracker.PrivatePeersAlways,

@@ -193,26 +193,3 @@ func (l *list) admit(k *peerKey, h uint64, a *bittorrent.Announce, mark uint16, 
 	mark |= l.completed(a, 0)
 	return l.insert(k, h, mark), true
 }
-
-// Scrape fills e's counts for e.InfoHash, zeros where the store knows nothing.
-func (s *Store) Scrape(_ time.Duration, e *bittorrent.ScrapeEntry) {
-	sh, h := s.shard(&e.InfoHash)
-	*e = bittorrent.ScrapeEntry{InfoHash: e.InfoHash}
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	rec, r := sh.findRecord(&e.InfoHash, h)
-	if r == nil {
-		if _, m := sh.findMemory(&e.InfoHash, h); m != nil {
-			e.Downloaded = m.downloaded
-		}
-		return
-	}
-	e.Downloaded = r.downloaded
-	for _, six := range [2]bool{false, true} {
-		var l list
-		l.open(sh, rec, r, six)
-		e.Complete += l.complete()
-		e.Incomplete += l.incomplete()
-		e.Downloaders += l.downloaders()
-	}
-}

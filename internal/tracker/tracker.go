@@ -22,6 +22,9 @@ type Store interface {
 	// Scrape fills the counts of the torrent that e names, zeros when it is
 	// unknown.
 	Scrape(now time.Duration, e *bittorrent.ScrapeEntry)
+	// ScrapeAll appends an entry for each torrent, in any order. It is not whole
+	// where there are more than limit.
+	ScrapeAll(now time.Duration, limit int, dst []bittorrent.ScrapeEntry) (_ []bittorrent.ScrapeEntry, whole bool)
 }
 
 // AccessList says which torrents are served. It is called by many workers at
@@ -64,6 +67,7 @@ type policy struct {
 	maxPeers              int
 	defaultPeers          int
 	maxScrape             int
+	maxFullScrape         int
 	private               PrivatePeers
 	trusted               []netip.Prefix
 	clock                 func() time.Duration
@@ -71,12 +75,13 @@ type policy struct {
 
 func newPolicy(cfg *Config) policy {
 	p := policy{
-		interval:    cfg.Interval,
-		minInterval: cfg.minInterval(),
-		maxPeers:    min(cfg.MaxPeers, MaxPeersLimit),
-		maxScrape:   cfg.MaxScrapeTorrents,
-		private:     cfg.PrivatePeers,
-		clock:       cfg.Clock,
+		interval:      cfg.Interval,
+		minInterval:   cfg.minInterval(),
+		maxPeers:      min(cfg.MaxPeers, MaxPeersLimit),
+		maxScrape:     cfg.MaxScrapeTorrents,
+		maxFullScrape: cfg.MaxFullScrapeTorrents,
+		private:       cfg.PrivatePeers,
+		clock:         cfg.Clock,
 	}
 	p.jitterSeconds = uint32(cfg.Interval / time.Second / jitterFraction)
 	p.defaultPeers = min(defaultNumWant, p.maxPeers)

@@ -143,24 +143,6 @@ func (p *policy) trusts(source netip.Addr) bool {
 	return false
 }
 
-func (w *Worker) handleScrape(now time.Duration, client netip.Addr, query, dst []byte) []byte {
-	p := &w.t.policy
-	if f := httpwire.ParseScrape(query, p.maxScrape, &w.scrape); f != bittorrent.FailureNone {
-		w.counts.failed(KindScrape, familyOf(client), f)
-		return httpwire.AppendFailure(dst, f, w.interval(), p.minInterval)
-	}
-	w.entries = w.entries[:0]
-	for i := range w.scrape.InfoHashes {
-		w.entries = append(w.entries, bittorrent.ScrapeEntry{InfoHash: w.scrape.InfoHashes[i]})
-		e := &w.entries[len(w.entries)-1]
-		if w.t.allows(&e.InfoHash) {
-			w.t.store.Scrape(now, e)
-		}
-	}
-	w.counts.scraped(familyOf(client), len(w.entries))
-	return httpwire.AppendScrapeReply(dst, w.entries, p.minInterval)
-}
-
 // interval returns the configured interval with the jitter of one reply.
 func (w *Worker) interval() time.Duration {
 	p := &w.t.policy

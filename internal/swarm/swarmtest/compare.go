@@ -1,6 +1,7 @@
 package swarmtest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
@@ -235,5 +236,18 @@ func (c *comparison) check() {
 	got.Memory = 0
 	if got != want {
 		c.Fatalf("stats: %+v, want %+v", got, want)
+	}
+	c.scrapeAll(want.Torrents)
+}
+
+// scrapeAll compares all torrents, of which there are n.
+func (c *comparison) scrapeAll(n int) {
+	got, whole := c.store.ScrapeAll(c.now, n, nil)
+	want, _ := c.model.ScrapeAll(c.now, n, nil)
+	for _, all := range [][]bittorrent.ScrapeEntry{got, want} {
+		slices.SortFunc(all, func(a, b bittorrent.ScrapeEntry) int { return bytes.Compare(a.InfoHash[:], b.InfoHash[:]) })
+	}
+	if !whole || !slices.Equal(got, want) {
+		c.Fatalf("scrape of all %d torrents: whole %v, %+v, want %+v", n, whole, got, want)
 	}
 }

@@ -21,6 +21,7 @@ import (
 type Store interface {
 	Announce(now time.Duration, a *bittorrent.Announce, r *bittorrent.AnnounceReply) bittorrent.Failure
 	Scrape(now time.Duration, e *bittorrent.ScrapeEntry)
+	ScrapeAll(now time.Duration, limit int, dst []bittorrent.ScrapeEntry) (_ []bittorrent.ScrapeEntry, whole bool)
 	Sweep(now time.Duration, allowed func(*bittorrent.InfoHash) bool) (more bool)
 	Stats() swarm.Stats
 	CheckInvariants() error
@@ -209,10 +210,28 @@ func (m *Model) Scrape(_ time.Duration, e *bittorrent.ScrapeEntry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	*e = bittorrent.ScrapeEntry{InfoHash: e.InfoHash, Downloaded: m.remembered[e.InfoHash].downloaded}
-	t := m.torrents[e.InfoHash]
-	if t == nil {
-		return
+	if t := m.torrents[e.InfoHash]; t != nil {
+		t.scrape(e)
 	}
+}
+
+// ScrapeAll does what swarm.Store.ScrapeAll does.
+func (m *Model) ScrapeAll(_ time.Duration, limit int, dst []bittorrent.ScrapeEntry) (_ []bittorrent.ScrapeEntry, whole bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.torrents) > limit {
+		return dst, false
+	}
+	for hash, t := range m.torrents {
+		e := bittorrent.ScrapeEntry{InfoHash: hash}
+		t.scrape(&e)
+		dst = append(dst, e)
+	}
+	return dst, true
+}
+
+// scrape fills e's counts, which are zero.
+func (t *modelTorrent) scrape(e *bittorrent.ScrapeEntry) {
 	e.Downloaded = t.downloaded
 	for _, p := range t.peers {
 		switch {

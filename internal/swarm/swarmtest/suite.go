@@ -51,6 +51,7 @@ func Run(t *testing.T, open New) {
 		{"downloaded is forgotten", testForgotten},
 		{"refused hashes", testRefused},
 		{"scrape of the unknown", testScrapeUnknown},
+		{"scrape of all", testScrapeAll},
 		{"max torrents", testMaxTorrents},
 		{"stats", testStats},
 		{"seeder and back", testFlip},

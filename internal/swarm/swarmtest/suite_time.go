@@ -117,6 +117,38 @@ func testScrapeUnknown(b *bench) {
 	b.wantScrape(1, 0, 0, 0, 0)
 }
 
+func testScrapeAll(b *bench) {
+	if all, whole := b.s().ScrapeAll(b.now, 0, nil); !whole || len(all) != 0 {
+		b.Fatalf("an empty store: %v, whole %v", all, whole)
+	}
+	b.announce(1, "1.1.1.1:1001", seeder, event(bittorrent.EventCompleted))
+	b.announce(1, "[2001:db8::1]:1001", event(bittorrent.EventPaused))
+	b.announce(1, "1.1.1.2:1001")
+	b.announce(2, "1.1.1.1:1001")
+	// A torrent without peers is none, however often it was downloaded.
+	b.announce(3, "1.1.1.1:1001", seeder, event(bittorrent.EventCompleted))
+	b.announce(3, "1.1.1.1:1001", event(bittorrent.EventStopped))
+	earlier := bittorrent.ScrapeEntry{InfoHash: bittorrent.InfoHash{9}}
+	all, whole := b.s().ScrapeAll(b.now, 2, []bittorrent.ScrapeEntry{earlier})
+	want := map[bittorrent.ScrapeEntry]bool{
+		earlier: true,
+		{InfoHash: bittorrent.InfoHash{1}, Complete: 1, Incomplete: 2, Downloaders: 1, Downloaded: 1}: true,
+		{InfoHash: bittorrent.InfoHash{2}, Incomplete: 1, Downloaders: 1}:                             true,
+	}
+	for _, e := range all {
+		if !want[e] {
+			b.Errorf("%+v is twice or wrong", e)
+		}
+		delete(want, e)
+	}
+	if !whole || len(want) > 0 {
+		b.Fatalf("whole %v, without %+v", whole, want)
+	}
+	if _, whole := b.s().ScrapeAll(b.now, 1, nil); whole {
+		b.Fatal("two torrents are within a limit of one")
+	}
+}
+
 func testMaxTorrents(b *bench) {
 	b.cfg.MaxTorrents = 3
 	for hash := range byte(3) {
