@@ -52,6 +52,7 @@ type epollDriver struct {
 // newLoopDriver makes the loops and binds the sockets of all but the first,
 // which takes those given.
 func newLoopDriver(s *Server, sockets []*socket) (driver, error) {
+	armRuntime()
 	d := &epollDriver{s: s, sockets: sockets, budget: loop.NewBudget(heldLimit)}
 	for i := range s.rules.cfg.Workers {
 		l, err := newEpollLoop(d, i)
@@ -69,6 +70,12 @@ func newLoopDriver(s *Server, sockets []*socket) (driver, error) {
 	}
 	return d, nil
 }
+
+// armRuntime lets the Go runtime make its own poller now. It makes it for the
+// first timer or network connection of the process, and kills the process when
+// it cannot: a tracker that loops alone carry might come to that after clients
+// have taken the last descriptor.
+func armRuntime() { time.AfterFunc(time.Hour, func() {}).Stop() }
 
 // close may be called when no loop runs.
 func (d *epollDriver) close() {

@@ -43,9 +43,8 @@ func (c Carrier) descriptors(t *testing.T) {
 }
 
 func (c Carrier) fewDescriptors(t *testing.T) {
-	s := c.start(t, c.config())
-	// The client's sockets come from the same process: they are made first,
-	// and the limit then leaves the server room for 10 of the 50.
+	s := c.open(t, c.config())
+	// The client's sockets come from the same process, so they are made first.
 	var socks []int
 	for range 50 {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
@@ -54,14 +53,11 @@ func (c Carrier) fewDescriptors(t *testing.T) {
 		}
 		socks = append(socks, fd)
 	}
-	limit := unix.Rlimit{}
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	setLimit(&limit.Cur, socks[len(socks)-1]+11)
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
+	// At first there is none left: what a running server needs for itself it
+	// must have by now, and the Go runtime as well, which dies without.
+	last := socks[len(socks)-1]
+	limitDescriptors(t, last+1)
+	s.run()
 	a := s.Addrs()[0].(*net.TCPAddr)
 	to := &unix.SockaddrInet4{Port: a.Port, Addr: [4]byte(a.IP.To4())}
 	for _, fd := range socks {
@@ -73,6 +69,8 @@ func (c Carrier) fewDescriptors(t *testing.T) {
 		}
 	}
 	s.await("a pause of accepting", func(st server.Stats) bool { return st.AcceptPauses > 0 })
+	// Now there is room for 10 of the 50.
+	limitDescriptors(t, last+11)
 	// Each connection that ends lets another one in: all are answered, in
 	// whatever order.
 	for len(socks) > 0 {
@@ -84,6 +82,20 @@ func (c Carrier) fewDescriptors(t *testing.T) {
 	s.await("no open connection", func(st server.Stats) bool { return st.Open == 0 })
 	if st := s.Stats(); st.Accepted4 != 50 || st.AcceptPauses > 1000 {
 		t.Errorf("%d connections accepted and %d pauses, want 50 and few", st.Accepted4, st.AcceptPauses)
+	}
+}
+
+// limitDescriptors lets the process have no descriptor from n on, beyond those
+// that it has.
+func limitDescriptors(t *testing.T, n int) {
+	t.Helper()
+	limit := unix.Rlimit{}
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	setLimit(&limit.Cur, n)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
 	}
 }
 

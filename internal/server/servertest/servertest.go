@@ -110,14 +110,19 @@ func (c Carrier) open(t *testing.T, cfg server.Config) *Server {
 func (c Carrier) start(t *testing.T, cfg server.Config) *Server {
 	t.Helper()
 	s := c.open(t, cfg)
+	s.run()
+	return s
+}
+
+// run runs a server that was only opened until the test ends.
+func (s *Server) run() {
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
 	go func() { s.done <- s.Run(ctx) }()
-	t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		s.stop()
 		s.ended()
 	})
-	return s
 }
 
 // ended waits until Run has returned, and checks that it returned nil. It may
