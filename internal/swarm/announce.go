@@ -168,6 +168,7 @@ func (l *list) apply(k *peerKey, h uint64, a *bittorrent.Announce, roomy bool) (
 	mark := sh.newMark(a)
 	if sh.perIP > 0 && c.n >= sh.perIP {
 		sh.replaced++
+		l.moveHand(c.oldest())
 		return l.replace(c.oldest(), k, h, mark|l.completed(a, 0)), true
 	}
 	return l.admit(k, h, a, mark, roomy)

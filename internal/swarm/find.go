@@ -47,23 +47,43 @@ func (l *list) scan(k *peerKey) (at uint32, found bool) {
 // A crowd is who of one source is in a list: one IPv4 address or IPv6 /64.
 type crowd struct {
 	n   int
-	max uint64 // of the one that announced longest ago: ticks since, position
+	max uint64 // of the one that announced longest ago: ticks since, nearness behind hand
+	// hand is the position behind the last one that was replaced in this list.
+	// Of peers that announced within one tick the first one from there on goes,
+	// in a circle: new ones stand behind older ones, and those that came by
+	// replacement behind them again. Otherwise the newest would always go.
+	hand uint32
 }
 
 // add counts one of the source. A maximum of one word needs no branch.
 func (c *crowd) add(at uint32, age uint16) {
 	c.n++
-	c.max = max(c.max, uint64(age)<<32|uint64(at))
+	c.max = max(c.max, uint64(age)<<32|uint64(^(at-c.hand)))
 }
 
 // oldest returns the position of the one that announced longest ago.
-func (c *crowd) oldest() uint32 { return uint32(c.max) }
+func (c *crowd) oldest() uint32 { return ^uint32(c.max) + c.hand }
+
+// hand returns where the crowd's hand stands in this list.
+func (l *list) hand() uint32 {
+	if l.sh.handOf != l.name() {
+		return 0
+	}
+	return l.sh.hand
+}
+
+// moveHand leaves the hand behind the position of a peer that was replaced.
+func (l *list) moveHand(at uint32) { l.sh.handOf, l.sh.hand = l.name(), at+1 }
+
+// name tells the lists of a shard apart.
+func (l *list) name() uint32 { return l.rec<<1 | b2u(l.six) }
 
 // meet is find that looks on the same walk who else of the source is there. The
 // source is not exempt from the limit per address. The crowd is whole only where
 // the peer is not found. The walk is as long as the crowd is large, so its step
 // is spelled out: BenchmarkAnnounceHostile/ports-of-one-address, 1.0 to 0.6 µs.
 func (l *list) meet(k *peerKey, h uint64) (at uint32, found bool, c crowd) {
+	c.hand = l.hand()
 	if l.indexForm == indexNone {
 		for at := range l.size {
 			if l.sameSource(k, at) {
@@ -115,6 +135,7 @@ func (l *list) meet(k *peerKey, h uint64) (at uint32, found bool, c crowd) {
 
 // meet6 is meet for an IPv6 list with an index.
 func (l *list) meet6(k *peerKey, h uint64) (at uint32, found bool, c crowd) {
+	c.hand = l.hand()
 	s := l.indexSlots(h)
 	tag, now := tagOf(h), uint16(l.sh.now)
 	buf, wireAt, markAt := l.buf, l.wireAt, l.markAt

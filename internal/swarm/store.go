@@ -122,6 +122,8 @@ type shardState struct {
 
 	sweep sweepState
 
+	handOf, hand uint32 // see crowd
+
 	seeders int
 	peers   [2]int // by family
 	lists   [2]int // torrents with peers of a family

@@ -40,6 +40,7 @@ type Model struct {
 	remembered map[bittorrent.InfoHash]modelMemory
 	rng        *rand.Rand
 	stats      swarm.Stats
+	announces  uint64
 }
 
 type modelTorrent struct {
@@ -49,6 +50,7 @@ type modelTorrent struct {
 
 type modelPeer struct {
 	seen                      time.Duration
+	order                     uint64 // of the last announce, among all
 	seeder, paused, completed bool
 }
 
@@ -102,6 +104,8 @@ func (m *Model) Announce(now time.Duration, a *bittorrent.Announce, r *bittorren
 		p = &modelPeer{}
 		t.peers[self] = p
 	}
+	m.announces++
+	p.order = m.announces
 	p.seen, p.seeder, p.paused = now, a.Seeder, a.Event == bittorrent.EventPaused && !a.Seeder
 	if a.Event == bittorrent.EventCompleted && a.Seeder && !p.completed {
 		p.completed = true
@@ -121,7 +125,7 @@ func (m *Model) makeRoom(t *modelTorrent, addr netip.Addr) {
 		n, oldest := 0, netip.AddrPort{}
 		for other, p := range t.peers {
 			if sameSource(other.Addr(), addr) {
-				if n++; n == 1 || p.seen < t.peers[oldest].seen {
+				if n++; n == 1 || p.order < t.peers[oldest].order {
 					oldest = other
 				}
 			}

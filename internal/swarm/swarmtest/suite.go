@@ -41,6 +41,7 @@ func Run(t *testing.T, open New) {
 		{"paused", testPaused},
 		{"ports 0 and 1", testMutePorts},
 		{"records per address", testPerAddress},
+		{"records per address within a moment", testPerAddressAtOnce},
 		{"records per /64", testPerPrefix},
 		{"exempt addresses", testExempt},
 		{"no limit per address", testNoLimit},

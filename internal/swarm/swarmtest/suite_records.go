@@ -124,6 +124,29 @@ func testPerAddress(b *bench) {
 	}
 }
 
+// Those that came last stay, also where all of them came within less than the
+// store tells apart.
+func testPerAddressAtOnce(b *bench) {
+	const limit, from, to = 64, 2000, 2300
+	for i, others := range []int{0, 50, 600} {
+		for j, addr := range []string{"1.1.1.1", "[2001:db8:9:9::1]"} {
+			hash := byte(2*i + j)
+			b.fill(hash, false, 0, others)
+			b.now += time.Minute
+			for port := from; port < to; port++ {
+				b.announce(hash, fmt.Sprintf("%s:%d", addr, port))
+			}
+			b.wantCounts(0, uint32(others+limit), 0)
+			b.announce(hash, "2.2.2.2:1", numWant(others+to-from))
+			for _, p := range Peers(&b.reply) {
+				if p.Port() >= from && p.Port() < to-limit && p.Addr() == netip.MustParseAddrPort(addr+":1").Addr() {
+					b.Fatalf("with %d others: %v is left, want %d to %d", others, p, to-limit, to-1)
+				}
+			}
+		}
+	}
+}
+
 func testPerPrefix(b *bench) {
 	b.cfg.MaxPeersPerIP = 5
 	for i, others := range []int{0, 40, 300} {
