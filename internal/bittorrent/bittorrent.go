@@ -100,7 +100,9 @@ type AnnounceReply struct {
 	MinInterval time.Duration // whole seconds
 	ExternalIP  netip.Addr    // the zero Addr leaves `external ip` out
 	Compact     bool          // false: a list of dictionaries
-	WantPeers6  bool          // send peers6 even when it is empty
+	// Requester6 says that the announce came from an IPv6 address: peers6 is then
+	// sent even when it is empty, and a list has the IPv6 peers first.
+	Requester6 bool
 }
 
 // ScrapeRequest is a scrape as its query says it.

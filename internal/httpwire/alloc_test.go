@@ -18,7 +18,7 @@ func TestNoAllocations(t *testing.T) {
 	path := []byte("//announce.php/")
 
 	compact := benchReply(200)
-	compact.WantPeers6 = true
+	compact.Requester6 = true
 	list := compact
 	list.Compact = false
 	list.Peers6 = make([]byte, 20*bittorrent.CompactLen6)

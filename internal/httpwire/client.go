@@ -62,7 +62,7 @@ func FailureReason(body []byte) (reason []byte, ok bool) {
 // any client: canonical bencode only, whole peers only, `interval` there and
 // `peers` or `peers6` too, integers from 0 to 2³¹-1, nothing after the end.
 // Unknown keys are checked and skipped, so that any tracker's reply can be read.
-// WantPeers6 says that peers6 was there; ExternalIP is never IPv4-mapped. An
+// Requester6 says that peers6 was there; ExternalIP is never IPv4-mapped. An
 // error wraps ErrBencode, ErrReply or, for a refusal, ErrFailure; r is then
 // zero but for the capacity of its slices, which a success appends to as well.
 func ParseAnnounceReply(body []byte, r *bittorrent.AnnounceReply) error {
@@ -127,7 +127,7 @@ func (d *decoder) announceValue(key []byte, r *bittorrent.AnnounceReply, seen *a
 			d.fail(errPeers6Len)
 		}
 		r.Peers6 = append(r.Peers6, s...)
-		r.WantPeers6, seen.peers6 = true, true
+		r.Requester6, seen.peers6 = true, true
 	case "failure reason":
 		if s := d.str(); s != nil && len(s) == 0 {
 			d.fail(errFailureEmpty)

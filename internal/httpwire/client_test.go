@@ -56,10 +56,10 @@ func TestParseAnnounceReply(t *testing.T) {
 		Peers:    []byte{1, 2, 3, 4, 0x1a, 0xe1, 5, 6, 7, 8, 0, 80},
 		Peers6:   []byte("\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x1a\xe1"),
 		Interval: 30 * time.Minute, MinInterval: 15 * time.Minute,
-		ExternalIP: netip.MustParseAddr("9.8.7.6"), Compact: true, WantPeers6: true,
+		ExternalIP: netip.MustParseAddr("9.8.7.6"), Compact: true, Requester6: true,
 	}
 	list := full
-	list.Compact, list.WantPeers6 = false, false
+	list.Compact, list.Requester6 = false, false
 	for _, want := range []bittorrent.AnnounceReply{full, list} {
 		body := AppendAnnounceReply(nil, &want)
 		got := bittorrent.AnnounceReply{Peers: []byte("old"), Peers6: []byte("old"), Downloaded: 99}

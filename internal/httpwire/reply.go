@@ -34,10 +34,10 @@ const (
 //	interval      seconds                        always (rqbit, BiglyBT, ctorrent)
 //	min interval  seconds                        always
 //	peers         6 bytes a peer (BEP 23)        always, perhaps empty
-//	peers6        18 bytes a peer (BEP 7)        where not empty, or r.WantPeers6
+//	peers6        18 bytes a peer (BEP 7)        where not empty, or r.Requester6
 //
-// Without r.Compact peers is a list of {ip, port} dictionaries of both families
-// and there is no peers6. Counts and seconds above 2³¹-1 are sent as that,
+// Without r.Compact peers is a list of {ip, port} dictionaries of both families,
+// the requester's own first, and there is no peers6. Counts and seconds above 2³¹-1 are sent as that,
 // negative seconds as 0.
 func AppendAnnounceReply(dst []byte, r *bittorrent.AnnounceReply) []byte {
 	room := announceFrame + len(r.Peers) + len(r.Peers6)
@@ -61,11 +61,11 @@ func AppendAnnounceReply(dst []byte, r *bittorrent.AnnounceReply) []byte {
 	dst = appendInt(dst, seconds(r.MinInterval))
 	dst = append(dst, "e5:peers"...)
 	if !r.Compact {
-		dst = appendPeerList(dst, r.Peers, r.Peers6)
+		dst = appendPeerList(dst, r.Peers, r.Peers6, r.Requester6)
 		return append(dst, 'e')
 	}
 	dst = appendString(dst, r.Peers)
-	if len(r.Peers6) > 0 || r.WantPeers6 {
+	if len(r.Peers6) > 0 || r.Requester6 {
 		dst = append(dst, "6:peers6"...)
 		dst = appendString(dst, r.Peers6)
 	}
@@ -158,17 +158,28 @@ func appendExternalIP(dst []byte, ip netip.Addr) []byte {
 // appendPeerList appends compact peers of both families as a list of
 // dictionaries with the address as text, for compact=0. `peer id` is left out,
 // as BEP 23's successors all do.
-func appendPeerList(dst, peers, peers6 []byte) []byte {
+func appendPeerList(dst, peers, peers6 []byte, sixFirst bool) []byte {
 	dst = append(dst, 'l')
+	if sixFirst {
+		dst = appendPeers6(dst, peers6)
+	}
 	for ; len(peers) >= bittorrent.CompactLen4; peers = peers[bittorrent.CompactLen4:] {
 		ip := netip.AddrFrom4([4]byte(peers))
 		dst = appendPeer(dst, ip, binary.BigEndian.Uint16(peers[4:]))
 	}
+	if !sixFirst {
+		dst = appendPeers6(dst, peers6)
+	}
+	return append(dst, 'e')
+}
+
+// appendPeers6 appends compact IPv6 peers as elements of a list.
+func appendPeers6(dst, peers6 []byte) []byte {
 	for ; len(peers6) >= bittorrent.CompactLen6; peers6 = peers6[bittorrent.CompactLen6:] {
 		ip := netip.AddrFrom16([16]byte(peers6))
 		dst = appendPeer(dst, ip, binary.BigEndian.Uint16(peers6[16:]))
 	}
-	return append(dst, 'e')
+	return dst
 }
 
 // appendPeer appends one {ip, port} dictionary.

@@ -38,7 +38,7 @@ func FuzzParseAnnounceReply(f *testing.F) {
 	compact := benchReply(3)
 	list := compact
 	list.Compact, list.Peers6 = false, make([]byte, bittorrent.CompactLen6)
-	empty := bittorrent.AnnounceReply{Compact: true, WantPeers6: true, ExternalIP: netip.IPv6Unspecified()}
+	empty := bittorrent.AnnounceReply{Compact: true, Requester6: true, ExternalIP: netip.IPv6Unspecified()}
 	for _, r := range []bittorrent.AnnounceReply{compact, list, empty} {
 		f.Add(AppendAnnounceReply(nil, &r))
 	}
@@ -66,7 +66,7 @@ func FuzzParseAnnounceReply(f *testing.F) {
 			t.Fatalf("%q\ncame back as %q: %v", body, again, err)
 		}
 		// A list has no peers6, and a nil slice means what an empty one does.
-		r.WantPeers6 = r.WantPeers6 && r.Compact
+		r.Requester6 = r.Requester6 && r.Compact
 		if !sameReply(&r, &back) {
 			t.Fatalf("%q\ngave %+v\nand %q\ngave %+v", body, r, again, back)
 		}
@@ -95,7 +95,7 @@ func FuzzAppendAnnounceReply(f *testing.F) {
 			Peers:    peers[:len(peers)/bittorrent.CompactLen4*bittorrent.CompactLen4],
 			Peers6:   peers6[:len(peers6)/bittorrent.CompactLen6*bittorrent.CompactLen6],
 			Interval: time.Duration(interval), MinInterval: time.Duration(minInterval),
-			ExternalIP: external.Unmap(), Compact: compact, WantPeers6: want6,
+			ExternalIP: external.Unmap(), Compact: compact, Requester6: want6,
 		}
 		if !compact {
 			unmapPeers(&r)
@@ -110,7 +110,7 @@ func FuzzAppendAnnounceReply(f *testing.F) {
 		}
 		r.Complete, r.Incomplete, r.Downloaded = min(complete, maxInt), min(incomplete, maxInt), min(downloaded, maxInt)
 		r.Interval, r.MinInterval = clampSeconds(r.Interval), clampSeconds(r.MinInterval)
-		r.WantPeers6 = compact && (want6 || len(r.Peers6) > 0)
+		r.Requester6 = compact && (want6 || len(r.Peers6) > 0)
 		if !sameReply(&r, &back) {
 			t.Fatalf("%+v\nbecame %q\nwhich is %+v", r, body, back)
 		}

@@ -31,18 +31,23 @@ func TestAppendAnnounceReply(t *testing.T) {
 			r.ExternalIP = netip.MustParseAddr("::ffff:9.8.7.6")
 		}, head + "11:external ip4:\x09\x08\x07\x06" + tail + "5:peers0:e"},
 		{"peers6 empty for an IPv6 requester", func(r *bittorrent.AnnounceReply) {
-			r.WantPeers6 = true
+			r.Requester6 = true
 		}, head + tail + "5:peers0:6:peers60:e"},
 		{"peers6 alone", func(r *bittorrent.AnnounceReply) {
 			r.Peers6 = peers6
 		}, head + tail + "5:peers0:6:peers618:" + string(peers6) + "e"},
 		{"compact=0", func(r *bittorrent.AnnounceReply) {
-			r.Compact, r.WantPeers6, r.Peers, r.Peers6 = false, true, peers, peers6
+			r.Compact, r.Peers, r.Peers6 = false, peers, peers6
 		}, head + tail + "5:peersl" +
 			"d2:ip7:1.2.3.44:porti6881eed2:ip7:5.6.7.84:porti80ee" +
 			"d2:ip11:2001:db8::14:porti6881ee" + "ee"},
+		{"compact=0, an IPv6 requester's own family first", func(r *bittorrent.AnnounceReply) {
+			r.Compact, r.Requester6, r.Peers, r.Peers6 = false, true, peers, peers6
+		}, head + tail + "5:peersl" +
+			"d2:ip11:2001:db8::14:porti6881ee" +
+			"d2:ip7:1.2.3.44:porti6881eed2:ip7:5.6.7.84:porti80ee" + "ee"},
 		{"compact=0 without peers", func(r *bittorrent.AnnounceReply) {
-			r.Compact, r.WantPeers6 = false, true
+			r.Compact, r.Requester6 = false, true
 		}, head + tail + "5:peerslee"},
 		{"integers stay within 32 bits with sign", func(r *bittorrent.AnnounceReply) {
 			r.Complete, r.Downloaded, r.Incomplete = math.MaxUint32, 1<<31, 1<<31-1

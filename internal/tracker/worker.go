@@ -101,7 +101,7 @@ func (w *Worker) tryAnnounce(now time.Duration, client netip.Addr, query []byte)
 	}
 	r := &w.reply
 	r.Compact = req.Compact
-	r.WantPeers6 = addr.Is6()
+	r.Requester6 = addr.Is6()
 	r.MinInterval = p.minInterval
 	r.ExternalIP = netip.Addr{}
 	if public {
