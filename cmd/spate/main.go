@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 
 	"spate/internal/config"
 	"spate/internal/daemon"
@@ -22,6 +23,10 @@ const (
 	exitError = 1 // a bad configuration, or something that failed
 	exitUsage = 2 // an unknown flag or argument
 )
+
+// sameSignal is how long after a signal another one is taken for the same:
+// timeout(1), for one, signals a process and then its whole group.
+const sameSignal = 500 * time.Millisecond
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
@@ -75,7 +80,7 @@ func report(stderr io.Writer, err error) int {
 func serve(cfg *config.Config, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() { time.AfterFunc(sameSignal, stop) })
 	requests := make(chan os.Signal, 1)
 	signal.Notify(requests, syscall.SIGUSR1, syscall.SIGHUP, syscall.SIGUSR2)
 	defer signal.Stop(requests)

@@ -361,6 +361,41 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	}
 }
 
+// TestOneSignalThatComesSeveralTimes: timeout(1) signals a process and then its
+// group, which is no wish to end without an answer.
+func TestOneSignalThatComesSeveralTimes(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "spate.toml")
+	writeFile(t, file, "[network]\naddress_ipv4 = \"127.0.0.1:0\"\nuse_ipv6 = false\n")
+	cmd := exec.Command(realBinary(t), "-c", file)
+	cmd.Env = os.Environ()
+	tr := launch(t, cmd) // it has to exit with 0
+	url := regexp.MustCompile(`http://(\S+)/announce`).FindStringSubmatch(tr.text(t))
+	if url == nil {
+		t.Fatalf("no announce URL in\n%s", tr.text(t))
+	}
+	conn, err := net.Dial("tcp", url[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	head := "GET /announce" + announceQuery + " HTTP/1.1\r\nHost: t\r\n\r\n"
+	if _, err := io.WriteString(conn, head[:20]); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := io.WriteString(conn, head[20:]); err != nil {
+		t.Fatal(err)
+	}
+	reply, err := io.ReadAll(conn)
+	if err != nil || !strings.Contains(string(reply), "8:completei1e") {
+		t.Errorf("got %q, %v", reply, err)
+	}
+}
+
 // dialWhenThere connects to a unix socket that is about to be opened.
 func dialWhenThere(t *testing.T, path string) net.Conn {
 	t.Helper()
