@@ -34,8 +34,13 @@ func peerAge(cfg *config.Config) time.Duration {
 	if cfg.Cleaning.MaxPeerAge != 0 {
 		return seconds(cfg.Cleaning.MaxPeerAge)
 	}
-	longest := seconds(cfg.Protocol.PeerAnnounceInterval) * 11 / 10 // with its jitter
-	return 2*longest + ageSlack
+	return 2*longestInterval(cfg) + ageSlack
+}
+
+// longestInterval returns the longest interval that a client is told, jitter
+// included.
+func longestInterval(cfg *config.Config) time.Duration {
+	return seconds(cfg.Protocol.PeerAnnounceInterval + cfg.Protocol.PeerAnnounceInterval/10)
 }
 
 // swarmConfig returns the store's part of the configuration. Available is the
@@ -175,10 +180,9 @@ func serverProxy(p config.ProxyKind) server.Proxy {
 // sentence each: what is served as configured and hardly meant, and what has no
 // effect.
 func notes(cfg *config.Config) (warn, info []string) {
-	interval := seconds(cfg.Protocol.PeerAnnounceInterval)
-	if age := peerAge(cfg); age < interval*11/10 {
+	if longest := longestInterval(cfg); peerAge(cfg) < longest {
 		warn = append(warn, fmt.Sprintf("[cleaning] max_peer_age = %d is shorter than the %d seconds between two announces of a client: peers will be missing in between",
-			cfg.Cleaning.MaxPeerAge, interval*11/10/time.Second))
+			cfg.Cleaning.MaxPeerAge, longest/time.Second))
 	}
 	standard := config.Default()
 	for _, key := range []struct {

@@ -1,10 +1,13 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"spate/internal/config"
@@ -63,6 +66,54 @@ func TestEveryKeyReachesARoom(t *testing.T) {
 		if reached := farSide(t, cfg) != before; reached == tested {
 			t.Errorf("%s: reaches a room: %v, listed as tested elsewhere: %v", change.path, reached, tested)
 		}
+	}
+}
+
+// TestBoundsCanBeServed: what a room is given for the least and the greatest
+// value of a key is something that it takes.
+func TestBoundsCanBeServed(t *testing.T) {
+	cfg := config.Default()
+	tried := 0
+	var try func(v reflect.Value)
+	try = func(v reflect.Value) {
+		for i := range v.NumField() {
+			field, tag := v.Field(i), v.Type().Field(i).Tag
+			if field.Kind() == reflect.Struct && tag.Get("toml") != "" {
+				try(field)
+			}
+			low, high, found := strings.Cut(tag.Get("range"), "..")
+			if !found {
+				continue
+			}
+			before := field.Int()
+			for _, bound := range []string{low, high} {
+				n, err := strconv.ParseInt(bound, 10, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				field.SetInt(n)
+				swarms, policy := swarmConfig(&cfg, 1<<30), trackerConfig(&cfg)
+				_, err = policy.Validate()
+				if tag.Get("toml") == "min_announce_interval" && n > 0 {
+					err = nil // it is refused with this peer_announce_interval, by Load as well
+				}
+				if err := errors.Join(swarms.Validate(), err); err != nil {
+					t.Errorf("%s = %d: %v", tag.Get("toml"), n, err)
+				}
+				warnings, _ := notes(&cfg)
+				for _, w := range warnings {
+					if strings.Contains(w, "-") {
+						t.Errorf("%s = %d: %s", tag.Get("toml"), n, w)
+					}
+				}
+				tried++
+			}
+			field.SetInt(before)
+		}
+	}
+	try(reflect.ValueOf(&cfg).Elem())
+	if tried < 40 {
+		t.Errorf("%d bounds were tried", tried)
 	}
 }
 
