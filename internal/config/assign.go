@@ -16,6 +16,9 @@ import (
 // assign decodes the value of the key at path into its field and checks it.
 func (d *decoder) assign(path string, field reflect.Value, node *unstable.Node, line int) {
 	raw := rawValue(d.parser.Data(), node)
+	if tagOf(d.root, path).Get("secret") != "" {
+		raw = "" // a problem would show it
+	}
 	d.config.source.keys[path] = place{line: line, value: raw}
 	var err error
 	switch {

@@ -38,12 +38,7 @@ func Parse(name string, data []byte) (Config, error) {
 	// second one, which goes on after a problem, can then rely on the rest.
 	var whole map[string]any
 	if err := toml.Unmarshal(data, &whole); err != nil {
-		p := Problem{File: name, Text: "is no valid TOML: " + strings.TrimPrefix(err.Error(), "toml: ")}
-		var syntax *toml.DecodeError
-		if errors.As(err, &syntax) {
-			p.Line, _ = syntax.Position()
-		}
-		return Config{}, Problems{p}
+		return Config{}, Problems{syntaxProblem(name, data, err)}
 	}
 	d := decoder{config: &c, root: reflect.ValueOf(&c).Elem(), bad: map[string]bool{}}
 	d.decode(data)
