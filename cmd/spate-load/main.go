@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"spate/internal/load"
@@ -42,18 +41,18 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	cfg, err := o.config()
+	if err == nil && o.printParsed {
+		return printConfig(&cfg, stdout, stderr)
+	}
 	if err == nil && !o.allowRemote {
 		err = load.CheckTarget(cfg.ServerAddress)
 	}
-	if err == nil && o.plot != "" {
-		err = load.CheckPlot(o.plot) // not after a run of an hour
+	if err == nil {
+		err = o.checkFiles() // not after a run of an hour
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "spate-load: %v\n", err)
 		return 1
-	}
-	if o.printParsed {
-		return printConfig(&cfg, stdout, stderr)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -79,70 +78,6 @@ func printConfig(cfg *load.Config, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprint(stdout, text)
 	return 0
-}
-
-const usage = `spate-load: a load tester for HTTP BitTorrent trackers
-
-Usage: spate-load [OPTIONS]
-
-  -c, --config-file FILE   take the configuration from FILE (aquatic_http_load_test's work too)
-  -p, --print-config       print the default configuration, with comments
-  -P, --print-parsed-config
-                           print the configuration as it was read
-  -v, --version            print the version
-  -h, --help               print this
-      --server ADDRESS     target, instead of server_address
-      --duration SECONDS   length, instead of duration
-      --rate N             open loop of N requests a second
-      --verify             check every reply against what was announced
-      --json               print the report as JSON, and nothing else
-      --histogram FILE     write the latency distribution (HdrHistogram text form)
-      --plot FILE          draw latency by percentile (.svg or .png)
-      --allow-remote       lift the limit to loopback targets: for trackers of your own
-`
-
-// options is what the command line says.
-type options struct {
-	file                               string
-	printDefault, printParsed, version bool
-	server                             string
-	duration                           int
-	rate                               float64
-	verify, json, allowRemote          bool
-	histogram, plot                    string
-}
-
-func parseFlags(args []string) (*options, error) {
-	var o options
-	f := flag.NewFlagSet("spate-load", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
-	for _, name := range []string{"c", "config-file", "config"} {
-		f.StringVar(&o.file, name, "", "")
-	}
-	for _, name := range []string{"p", "print-config"} {
-		f.BoolVar(&o.printDefault, name, false, "")
-	}
-	for _, name := range []string{"P", "print-parsed-config"} {
-		f.BoolVar(&o.printParsed, name, false, "")
-	}
-	for _, name := range []string{"v", "version"} {
-		f.BoolVar(&o.version, name, false, "")
-	}
-	f.StringVar(&o.server, "server", "", "")
-	f.IntVar(&o.duration, "duration", -1, "")
-	f.Float64Var(&o.rate, "rate", 0, "")
-	f.BoolVar(&o.verify, "verify", false, "")
-	f.BoolVar(&o.json, "json", false, "")
-	f.BoolVar(&o.allowRemote, "allow-remote", false, "")
-	f.StringVar(&o.histogram, "histogram", "", "")
-	f.StringVar(&o.plot, "plot", "", "")
-	if err := f.Parse(args); err != nil {
-		return nil, err
-	}
-	if f.NArg() > 0 {
-		return nil, fmt.Errorf("unexpected argument: %s", strings.Join(f.Args(), " "))
-	}
-	return &o, nil
 }
 
 // config returns the file's configuration, or the default, with the flags'

@@ -38,6 +38,11 @@ func TestCommandLine(t *testing.T) {
 		{"no such file", []string{"-c", "/no/such/file.toml"}, 1, "", "no such file"},
 		{"remote target", []string{"--server", "192.0.2.1:80"}, 1, "", "--allow-remote"},
 		{"no target", []string{"--server", "localhost"}, 1, "", `"127.0.0.1:3000"`},
+		{"remote target printed", []string{"-P", "--server", "192.0.2.1:80"}, 0, "192.0.2.1:80", ""},
+		{"negative duration", []string{"--duration", "-5"}, 2, "", "needs a whole number of seconds"},
+		{"no rate", []string{"--rate", "NaN"}, 2, "", "needs a number of requests a second above 0"},
+		{"plot nowhere", []string{"--plot", "/no/such/place/a.svg"}, 1, "", "/no/such/place/a.svg: no such file"},
+		{"histogram nowhere", []string{"--histogram", "/no/such/place/h"}, 1, "", "/no/such/place/h: no such file"},
 		{"bad plot", []string{"--server", "127.0.0.1:1", "--duration", "1", "--plot", "a.gif"}, 1, "", ".svg or .png"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -102,7 +107,7 @@ func TestRunsReportAndSetTheExitCode(t *testing.T) {
 
 func TestLiveViewDrawsOverItself(t *testing.T) {
 	var b bytes.Buffer
-	v := &liveView{w: &b, total: 10 * time.Second}
+	v := &liveView{w: &b, width: func() int { return 0 }, total: 10 * time.Second}
 	r := &load.Report{Elapsed: time.Second, Tally: load.NewTally()}
 	r.Tally.Sent = 12
 	v.draw(r, 2*time.Second)
@@ -112,8 +117,14 @@ func TestLiveViewDrawsOverItself(t *testing.T) {
 	}
 	b.Reset()
 	r.Tally.Faults[load.FaultSelf] = 1
+	v.width = func() int { return 40 }
 	v.draw(r, 3*time.Second)
-	if !strings.HasPrefix(b.String(), "\x1b[4A") || !strings.Contains(b.String(), "requester among its own peers: 1") {
+	for _, line := range strings.Split(b.String(), "\n") {
+		if text := strings.TrimPrefix(line, "\x1b[4A"); len(strings.TrimPrefix(text, "\x1b[2K")) > 39 {
+			t.Errorf("%q does not fit 40 columns", line)
+		}
+	}
+	if !strings.HasPrefix(b.String(), "\x1b[4A") || !strings.Contains(b.String(), "requester among its own pee") {
 		t.Errorf("second picture is %q", b.String())
 	}
 }

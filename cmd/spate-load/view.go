@@ -30,7 +30,10 @@ func (o *options) progress(cfg *load.Config, stdout io.Writer) load.Options {
 	fmt.Fprintf(stdout, "Loading %s with %d workers and %d connections each. Ctrl-C ends the run with its report.\n",
 		cfg.ServerAddress, cfg.NumWorkers, cfg.NumConnections)
 	if f, ok := stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		v := &liveView{w: stdout, total: time.Duration(cfg.Duration+cfg.Rate.Warmup) * time.Second}
+		v := &liveView{w: stdout, width: func() int { return width(f) }}
+		if cfg.Rate.Mode != "search" {
+			v.total = time.Duration(cfg.Duration+cfg.Rate.Warmup) * time.Second
+		}
 		return load.Options{Every: liveEvery, Progress: v.draw}
 	}
 	return load.Options{Every: lineEvery, Progress: func(r *load.Report, _ time.Duration) { r.WriteRates(stdout) }}
@@ -39,9 +42,19 @@ func (o *options) progress(cfg *load.Config, stdout io.Writer) load.Options {
 // liveView draws over its own last picture.
 type liveView struct {
 	w     io.Writer
+	width func() int    // of the terminal, in columns; a line that it breaks would not be drawn over
 	total time.Duration // 0 when the run has no end
 	lines int           // of the last picture
 	seen  load.Faults   // all faults so far
+}
+
+// width returns how many columns a terminal has, or 0.
+func width(f *os.File) int {
+	n, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 func (v *liveView) draw(r *load.Report, elapsed time.Duration) {
@@ -51,6 +64,9 @@ func (v *liveView) draw(r *load.Report, elapsed time.Duration) {
 	}
 	lines := v.picture(r, elapsed)
 	for _, line := range lines {
+		if n := v.width(); n > 0 && len(line) >= n {
+			line = line[:n-1]
+		}
 		// Each line is cleared first: the one before may have been longer.
 		fmt.Fprintf(&b, "\x1b[2K%s\n", line)
 	}
@@ -91,6 +107,26 @@ func (v *liveView) bar(elapsed time.Duration) string {
 	n := int(done * barWidth)
 	return fmt.Sprintf("[%s%s] %3.0f %%  %s of %s", strings.Repeat("#", n), strings.Repeat(".", barWidth-n),
 		done*100, elapsed.Round(time.Second), v.total)
+}
+
+// checkFiles reports whether the files that were asked for can be written.
+func (o *options) checkFiles() error {
+	if o.plot != "" {
+		if err := load.CheckPlot(o.plot); err != nil {
+			return err
+		}
+	}
+	for _, path := range []string{o.plot, o.histogram} {
+		if path == "" {
+			continue
+		}
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+		if err != nil {
+			return err
+		}
+		f.Close()
+	}
+	return nil
 }
 
 // write prints the final report and writes the files that were asked for.

@@ -24,13 +24,13 @@ func (a *addressing) perConnection() bool {
 	return a.source != sourceXFF && a.source != sourceForwarded
 }
 
-// bind returns the address that connection number i has to be bound to, or the
-// zero Addr where the system may choose.
-func (a *addressing) bind(i int) netip.Addr {
+// bind returns the address that a connection with address number slot has to be
+// bound to, or the zero Addr where the system may choose.
+func (a *addressing) bind(slot int) netip.Addr {
 	if a.source != sourceLoopback {
 		return netip.Addr{}
 	}
-	return loopbackAddr(i % a.number)
+	return loopbackAddr(slot)
 }
 
 // told returns address number i, 0 to a.number-1, as a header tells it.
@@ -41,17 +41,23 @@ func (a *addressing) told(i int) netip.Addr {
 	return told4(i)
 }
 
+// How many different addresses there are of each kind.
+const (
+	maxLoopback = 1<<24 - 2 // but for the first and the last of 127.0.0.0/8
+	maxTold4    = 7 << 24
+)
+
 // loopbackAddr returns the i-th address of 127.0.0.0/8, from 127.0.0.1 on.
 func loopbackAddr(i int) netip.Addr {
 	var b [4]byte
-	binary.BigEndian.PutUint32(b[:], 127<<24|uint32(1+i%(1<<24-2)))
+	binary.BigEndian.PutUint32(b[:], 127<<24|uint32(1+i%maxLoopback))
 	return netip.AddrFrom4(b)
 }
 
 // told4 returns the i-th of some 100 million public IPv4 addresses.
 func told4(i int) netip.Addr {
 	var b [4]byte
-	binary.BigEndian.PutUint32(b[:], 12<<24+uint32(i)%(7<<24))
+	binary.BigEndian.PutUint32(b[:], 12<<24+uint32(i)%maxTold4)
 	return netip.AddrFrom4(b)
 }
 

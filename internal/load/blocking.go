@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/netip"
@@ -15,11 +16,11 @@ const maxReply = 128 << 10
 // client is one connection slot, driven by a goroutine of its own: it carries
 // TLS, and everything on systems without epoll.
 type client struct {
-	t      *traffic
-	d      *dialer
-	number int // of all connections of all workers
-	slot   int // address number, or -1
-	slow   bool
+	t    *traffic
+	w    *worker
+	d    *dialer
+	slot int // address number of the connection, or -1
+	slow bool
 
 	conn   net.Conn
 	own    netip.Addr
@@ -29,30 +30,39 @@ type client struct {
 	v      verdict
 }
 
-// run sends requests until ctx ends. next returns when the next request is due,
-// and false at the end.
-func (c *client) run(ctx context.Context, next func() (time.Time, bool)) {
+// run sends requests as long as t lets it.
+func (c *client) run(t term) {
 	defer c.hangUp()
 	for {
-		due, ok := next()
-		if !ok || !sleepUntil(ctx, due) {
+		due := c.w.nextDue()
+		if !sleepUntil(t.sending, due) {
+			c.giveBack(due)
 			return
 		}
 		if time.Since(due) > lateAfter {
 			c.t.late()
 		}
-		if !c.connect(ctx) {
+		if !c.connect(t.ctx) {
 			continue
 		}
 		c.t.prepare(&c.flight, due, c.slot, c.own)
-		err := c.exchange()
-		if ctx.Err() != nil {
-			return // cut off by the end of the run: nobody's fault
+		err := c.exchange(t.ctx)
+		if t.ctx.Err() != nil && err != nil {
+			c.t.cut(due, time.Now()) // by the end of the run: nobody's fault
+			return
 		}
 		if err != nil {
 			c.t.failed(&c.flight, faultOf(err))
 			c.hangUp()
 		}
+	}
+}
+
+// giveBack notes the request that was due at the given time, if that has come,
+// as never sent.
+func (c *client) giveBack(due time.Time) {
+	if late := time.Since(due); c.w.pace.rate > 0 && late > 0 {
+		c.t.leftOut(late)
 	}
 }
 
@@ -63,7 +73,8 @@ func (c *client) connect(ctx context.Context) bool {
 	if c.conn != nil {
 		return true
 	}
-	conn, own, err := c.d.dial(ctx, c.number)
+	slot := c.w.nextSlot()
+	conn, own, err := c.d.dial(ctx, slot)
 	if err != nil {
 		if ctx.Err() == nil {
 			c.t.notConnected(faultOf(err))
@@ -71,9 +82,12 @@ func (c *client) connect(ctx context.Context) bool {
 		}
 		return false
 	}
-	c.conn, c.own = conn, own
+	if c.slow {
+		narrow(conn)
+	}
+	c.conn, c.own, c.slot = conn, own, slot
 	c.stop = context.AfterFunc(ctx, func() { conn.Close() })
-	c.t.opened()
+	c.t.opened(conn)
 	return true
 }
 
@@ -91,7 +105,7 @@ func (c *client) hangUp() {
 }
 
 // exchange sends the flight's request, reads its reply and judges it.
-func (c *client) exchange() error {
+func (c *client) exchange(ctx context.Context) error {
 	if err := c.conn.SetDeadline(time.Now().Add(c.d.timeout)); err != nil {
 		return err
 	}
@@ -108,6 +122,9 @@ func (c *client) exchange() error {
 		limit := len(c.buf)
 		if c.slow {
 			limit = min(limit, filled+slowRead)
+		}
+		if c.slow && filled > 0 {
+			sleepUntil(ctx, time.Now().Add(slowEvery))
 		}
 		n, err := c.conn.Read(c.buf[filled:limit])
 		filled += n
@@ -131,5 +148,21 @@ func (c *client) exchange() error {
 	}
 }
 
-// slowRead is how many bytes a slow reader takes at a time.
-const slowRead = 16
+// A slow reader takes slowRead bytes every slowEvery, from a receive buffer as
+// small as the system makes it: a reply of a few kilobytes does not fit it, and
+// waits in the tracker.
+const (
+	slowRead   = 64
+	slowEvery  = 10 * time.Millisecond
+	slowBuffer = 1
+)
+
+// narrow makes a connection's receive buffer as small as it gets.
+func narrow(conn net.Conn) {
+	if wrapped, ok := conn.(*tls.Conn); ok {
+		conn = wrapped.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetReadBuffer(slowBuffer)
+	}
+}

@@ -48,6 +48,10 @@ type TorrentConfig struct {
 	TorrentGammaShape float64 `toml:"torrent_gamma_shape"`
 	// Scale of the gamma distribution by which peers choose torrents.
 	TorrentGammaScale float64 `toml:"torrent_gamma_scale"`
+	// How peers choose torrents. gamma: as aquatic_http_load_test, by the two keys
+	// above. even: all alike. long-tail: torrent number n·u³ for a random u from 0
+	// to 1, so that a few are large and most are small, as on public trackers.
+	Distribution string `toml:"distribution"`
 }
 
 // RateConfig says when requests are sent.
@@ -76,7 +80,7 @@ type PeerConfig struct {
 	// it. lives: a fixed number of peers that start, announce again, complete,
 	// stop, or vanish without a word, and are then replaced.
 	Model string `toml:"model"`
-	// Number of peers alive at once (lives).
+	// Number of peers alive at once (lives). An address holds at most 64,000.
 	Number int `toml:"number"`
 	// Mean number of announces in a peer's life (lives).
 	MeanAnnounces float64 `toml:"mean_announces"`
@@ -102,8 +106,11 @@ type MixConfig struct {
 	// Share of requests that are malformed in one of several ways (0 to 1). A
 	// failure is the right reply to them.
 	Malformed float64 `toml:"malformed"`
-	// Share of connections that read their reply slowly, a few bytes at a time
-	// (0 to 1).
+	// Say Connection: keep-alive on connections that are kept, which HTTP/1.1 does
+	// not ask for: opentracker closes others.
+	AskToKeep bool `toml:"ask_to_keep"`
+	// Share of connections that read their replies slowly, 64 bytes every 10 ms from
+	// the smallest buffer that the system has (0 to 1).
 	SlowReaders float64 `toml:"slow_readers"`
 }
 
@@ -125,6 +132,13 @@ type CheckConfig struct {
 	// have been announced to that torrent and not stopped, counts must be
 	// possible, nobody is told of himself.
 	Verify bool `toml:"verify"`
+	// With verify, announce to torrents that no run before has announced to: peers
+	// that are left from another run are not known to this one. Without, the torrents
+	// of all runs are the same, as a tracker with a list of them needs it.
+	FreshTorrents bool `toml:"fresh_torrents"`
+	// How many peers of one public address a tracker is sure to keep in a torrent, as
+	// verify sees it: many keep no more, lest one host fills a swarm. 0 is no limit.
+	PeersPerAddress int `toml:"peers_per_address"`
 	// A request without a whole reply counts as timed out after this (seconds).
 	Timeout int `toml:"timeout"`
 	// Resume TLS sessions.
@@ -155,6 +169,7 @@ func aquaticConfig() Config {
 			WeightAnnounce:        5,
 			TorrentGammaShape:     0.2,
 			TorrentGammaScale:     100,
+			Distribution:          distributionGamma,
 		},
 		Rate: RateConfig{
 			Mode:              "closed",
@@ -164,13 +179,13 @@ func aquaticConfig() Config {
 		},
 		Peers: PeerConfig{
 			Model:               "gamma",
-			Number:              100_000,
+			Number:              50_000,
 			MeanAnnounces:       10,
 			CompleteProbability: 0.1,
 			VanishProbability:   0.3,
 		},
 		Mix:       MixConfig{Client: clientAquatic, NumWant: []int{}, ScrapeMin: 5, ScrapeMax: 5},
 		Addresses: AddressConfig{Source: "own", Number: 1},
-		Check:     CheckConfig{Timeout: 10},
+		Check:     CheckConfig{FreshTorrents: true, PeersPerAddress: 64, Timeout: 10},
 	}
 }

@@ -40,11 +40,11 @@ func newDialer(cfg *Config, address *addressing) (*dialer, error) {
 	return d, nil
 }
 
-// dial opens connection number i and sends its PROXY header, if it has one. own
-// is the address that the tracker sees.
-func (d *dialer) dial(ctx context.Context, i int) (conn net.Conn, own netip.Addr, err error) {
+// dial opens a connection with address number slot and sends its PROXY header, if
+// it has one. own is the address that the tracker sees.
+func (d *dialer) dial(ctx context.Context, slot int) (conn net.Conn, own netip.Addr, err error) {
 	nd := net.Dialer{Timeout: d.timeout}
-	if bind := d.address.bind(i); bind.IsValid() {
+	if bind := d.address.bind(slot); bind.IsValid() {
 		nd.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(bind, 0))
 	}
 	conn, err = nd.DialContext(ctx, "tcp", d.target.String())
@@ -53,7 +53,7 @@ func (d *dialer) dial(ctx context.Context, i int) (conn net.Conn, own netip.Addr
 	}
 	own = conn.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
 	if d.address.source == sourceProxyV1 || d.address.source == sourceProxyV2 {
-		own = d.address.told(i % d.address.number)
+		own = d.address.told(slot)
 		header := d.address.appendProxy(nil, netip.AddrPortFrom(own, 40000), d.target)
 		if _, err := conn.Write(header); err != nil {
 			conn.Close()

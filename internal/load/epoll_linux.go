@@ -15,8 +15,10 @@ type epollLoop struct {
 	w       *worker
 	ep      int
 	slots   []slot
-	ready   []int // slots that can take a request, the last used first
-	opened  int   // slots that the creation interval has let in
+	ready   []int         // slots that can take a request, the last used first
+	slow    []int         // slots that are to read on, a little at a time
+	opened  int           // slots that the creation interval has let in
+	idle    time.Duration // time that the loop has waited, since it was last noted
 	begin   time.Time
 	scratch []byte
 	events  []unix.EpollEvent
@@ -31,9 +33,12 @@ type slot struct {
 	fd       int // -1 while closed
 	inFlight bool
 	deadline time.Time
-	refused  bool   // could not connect: made ready again at the next tick
-	unsent   []byte // rest of flight.head
-	partial  []byte // what has come of a reply that is not whole
+	refused  bool      // could not connect: made ready again at the next tick
+	later    bool      // in the loop's slow
+	nextRead time.Time // of a slow reader
+	fresh    bool      // has not sent its PROXY header
+	unsent   []byte    // rest of flight.head
+	partial  []byte    // what has come of a reply that is not whole
 }
 
 const (
@@ -43,7 +48,7 @@ const (
 	scratchSize = 64 << 10
 )
 
-func (w *worker) runLoop(ctx context.Context) {
+func (w *worker) runLoop(t term) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	l := &epollLoop{
@@ -62,27 +67,73 @@ func (w *worker) runLoop(ctx context.Context) {
 		s.client = *w.newClient(i)
 		s.fd = -1
 	}
-	l.run(ctx)
+	l.run(t.sending)
+	w.unsent(&w.pace, time.Now())
+	l.drain(t.ctx)
 	for i := range l.slots {
 		l.close(&l.slots[i])
 	}
 }
 
-func (l *epollLoop) run(ctx context.Context) {
+// run sends until the context ends.
+func (l *epollLoop) run(sending context.Context) {
 	lastSweep := l.begin
-	for ctx.Err() == nil {
+	for sending.Err() == nil {
 		now := time.Now()
 		l.admit(now)
 		wait := l.sendDue(now)
 		if now.Sub(lastSweep) >= tick {
 			l.expire(now)
+			l.w.waited(l.idle)
+			l.idle = 0
 			lastSweep = now
 		}
-		n := epollWait(l.ep, l.events, min(wait, tick))
-		for _, e := range l.events[:n] {
-			l.handle(int(e.Fd), e.Events)
+		l.await(now, wait)
+	}
+	l.w.waited(l.idle)
+}
+
+// await handles what happens within the given time.
+func (l *epollLoop) await(now time.Time, wait time.Duration) {
+	wait = min(wait, tick)
+	if len(l.slow) > 0 {
+		wait = min(wait, l.readSlow(now))
+	}
+	var before time.Time
+	if wait > 0 {
+		before = time.Now()
+	}
+	n := epollWait(l.ep, l.events, wait)
+	if wait > 0 {
+		l.idle += time.Since(before)
+	}
+	for _, e := range l.events[:n] {
+		l.handle(int(e.Fd), e.Events)
+	}
+}
+
+// drain waits for the replies to what is under way. What ctx cuts off is noted.
+func (l *epollLoop) drain(ctx context.Context) {
+	for l.underWay() && ctx.Err() == nil {
+		now := time.Now()
+		l.expire(now)
+		l.await(now, tick)
+	}
+	now := time.Now()
+	for i := range l.slots {
+		if s := &l.slots[i]; s.inFlight {
+			l.w.cut(s.flight.due, now)
 		}
 	}
+}
+
+func (l *epollLoop) underWay() bool {
+	for i := range l.slots {
+		if l.slots[i].inFlight {
+			return true
+		}
+	}
+	return false
 }
 
 // epollWait waits for events to the nanosecond, where the system can: a rate of
@@ -151,7 +202,7 @@ func (l *epollLoop) send(i int, due, now time.Time) {
 		}
 	}
 	s.deadline = now.Add(l.w.dialer.timeout)
-	l.w.prepare(&s.flight, due, s.slot, s.own)
+	l.w.prepare(&s.flight, due, s.client.slot, s.own)
 	s.inFlight = true
 	s.unsent = s.flight.head
 	if l.w.dialer.address.source == sourceProxyV1 || l.w.dialer.address.source == sourceProxyV2 {
@@ -163,10 +214,10 @@ func (l *epollLoop) send(i int, due, now time.Time) {
 // withProxy returns what is unsent, behind a PROXY header where the connection
 // is new.
 func (l *epollLoop) withProxy(s *slot) []byte {
-	if s.partial != nil {
+	if !s.fresh {
 		return s.unsent
 	}
-	s.partial = make([]byte, 0, 512)
+	s.fresh = false
 	header := l.w.dialer.address.appendProxy(nil, netip.AddrPortFrom(s.own, 40000), l.w.dialer.target)
 	return append(header, s.unsent...)
 }
@@ -178,9 +229,12 @@ func (l *epollLoop) connect(s *slot, i int) error {
 	if err != nil {
 		return err
 	}
-	s.fd = fd
-	s.own = l.w.dialer.target.Addr() // loopback talks to itself; put right below where it does not
-	if bind := l.w.dialer.address.bind(s.number); bind.IsValid() {
+	s.fd, s.fresh = fd, true
+	s.client.slot = l.w.nextSlot()
+	if s.slow {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, slowBuffer)
+	}
+	if bind := l.w.dialer.address.bind(s.client.slot); bind.IsValid() {
 		sa, _ := sockaddr(netip.AddrPortFrom(bind, 0))
 		// The port is chosen at connect, so that ports in TIME_WAIT do not run out.
 		_ = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
@@ -197,7 +251,7 @@ func (l *epollLoop) connect(s *slot, i int) error {
 	if err := unix.EpollCtl(l.ep, unix.EPOLL_CTL_ADD, fd, &e); err != nil {
 		return err
 	}
-	l.w.opened()
+	l.w.opened(nil)
 	return nil
 }
 
@@ -206,9 +260,9 @@ func (l *epollLoop) seenAs(s *slot) netip.Addr {
 	a := l.w.dialer.address
 	switch a.source {
 	case sourceLoopback:
-		return a.bind(s.number)
+		return a.bind(s.client.slot)
 	case sourceProxyV1, sourceProxyV2:
-		return a.told(s.number % a.number)
+		return a.told(s.client.slot)
 	}
 	sa, err := unix.Getsockname(s.fd)
 	if err != nil {

@@ -23,7 +23,11 @@ func (l *epollLoop) handle(i int, events uint32) {
 	if events&unix.EPOLLOUT != 0 && len(s.unsent) > 0 {
 		l.flush(s, i)
 	}
-	if events&(unix.EPOLLIN|unix.EPOLLHUP) != 0 {
+	switch {
+	case events&(unix.EPOLLIN|unix.EPOLLHUP) == 0 || s.fd < 0:
+	case s.slow:
+		l.readLater(s, i)
+	default:
 		l.receive(s, i)
 	}
 }
@@ -51,27 +55,66 @@ func (l *epollLoop) flush(s *slot, i int) {
 // is nothing more.
 func (l *epollLoop) receive(s *slot, i int) {
 	for s.fd >= 0 {
-		space := l.scratch
-		if s.slow {
-			space = space[:slowRead]
-		}
-		n, err := unix.Read(s.fd, space)
-		if err == unix.EINTR {
-			continue
-		}
-		if err == unix.EAGAIN {
-			return
-		}
-		if err != nil {
-			l.broken(s, i, err)
-			return
-		}
-		l.w.received(n)
-		l.take(s, i, space[:n], n == 0)
-		if n == 0 || n < len(space) {
+		if n := l.read(s, i, l.scratch); n < len(l.scratch) {
 			return
 		}
 	}
+}
+
+// read reads once, and handles what it got. It returns how many bytes, or -1
+// where there is nothing now, or nothing any more.
+func (l *epollLoop) read(s *slot, i int, space []byte) int {
+	n, err := unix.Read(s.fd, space)
+	for err == unix.EINTR {
+		n, err = unix.Read(s.fd, space)
+	}
+	if err == unix.EAGAIN {
+		return -1
+	}
+	if err != nil {
+		l.broken(s, i, err)
+		return -1
+	}
+	l.w.received(n)
+	l.take(s, i, space[:n], n == 0)
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
+// readLater lets a slow reader read on in a while.
+func (l *epollLoop) readLater(s *slot, i int) {
+	if !s.later {
+		s.later = true
+		l.slow = append(l.slow, i)
+	}
+}
+
+// readSlow lets the slow readers whose time has come read a little, and returns
+// how long none of them will read.
+func (l *epollLoop) readSlow(now time.Time) time.Duration {
+	wait := slowEvery
+	kept := l.slow[:0]
+	for _, i := range l.slow {
+		s := &l.slots[i]
+		rest := s.nextRead.Sub(now)
+		if rest <= 0 && s.fd >= 0 {
+			s.nextRead, rest = now.Add(slowEvery), slowEvery
+			if l.read(s, i, l.scratch[:slowRead]) < 0 {
+				s.later = false // until there is more
+				continue
+			}
+		}
+		if s.fd < 0 {
+			s.later = false
+			continue
+		}
+		wait = min(wait, rest)
+		kept = append(kept, i)
+	}
+	l.slow = kept
+	return wait
 }
 
 // take handles bytes that have come, or the end of the connection.

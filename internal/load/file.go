@@ -1,12 +1,9 @@
 package load
 
 import (
-	"bytes"
 	_ "embed"
-	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -27,36 +24,24 @@ func LoadFile(path string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("configuration: %w", err)
 	}
-	cfg := aquaticConfig()
-	d := toml.NewDecoder(bytes.NewReader(b)).DisallowUnknownFields()
-	if err := d.Decode(&cfg); err != nil {
-		return Config{}, fmt.Errorf("configuration %s: %w", path, explain(err))
+	doc, err := ParseTOML(b)
+	if err != nil {
+		return Config{}, fmt.Errorf("configuration %s: %w", path, err)
 	}
-	if err := cfg.Validate(); err != nil {
+	cfg := aquaticConfig()
+	if err := doc.Config(&cfg); err != nil {
 		return Config{}, fmt.Errorf("configuration %s:\n%w", path, err)
 	}
 	return cfg, nil
 }
 
-// explain turns the decoder's errors into one line for each key.
-func explain(err error) error {
-	var unknown *toml.StrictMissingError
-	var wrong *toml.DecodeError
-	switch {
-	case errors.As(err, &unknown):
-		var lines []error
-		for i := range unknown.Errors {
-			e := &unknown.Errors[i]
-			row, _ := e.Position()
-			lines = append(lines, fmt.Errorf("line %d: %s is no key of spate-load; spate-load -p prints all of them", row, strings.Join(e.Key(), ".")))
-		}
-		return errors.Join(lines...)
-	case errors.As(err, &wrong):
-		row, _ := wrong.Position()
-		return fmt.Errorf("line %d: %s: %s", row, strings.Join(wrong.Key(), "."), strings.TrimPrefix(wrong.Error(), "toml: "))
-	default:
+// Config writes the document into cfg, and reports everything that is wrong with
+// it, values that are out of range included.
+func (d *Document) Config(cfg *Config) error {
+	if err := d.Into(cfg); err != nil {
 		return err
 	}
+	return d.Locate(cfg.Validate())
 }
 
 // Print returns cfg as a TOML file without comments.

@@ -2,6 +2,8 @@ package load
 
 import (
 	"bytes"
+	"crypto/tls"
+	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -204,15 +206,57 @@ func (t *traffic) received(n int) {
 	t.meter.mu.Unlock()
 }
 
-func (t *traffic) opened() {
+// opened notes a new connection. conn is nil where it carries no TLS for sure.
+func (t *traffic) opened(conn net.Conn) {
+	secure, ok := conn.(*tls.Conn)
+	resumed := ok && secure.ConnectionState().DidResume
 	t.meter.mu.Lock()
 	t.meter.t.Opened++
+	if resumed {
+		t.meter.t.Resumed++
+	}
 	t.meter.mu.Unlock()
 }
 
 func (t *traffic) late() {
 	t.meter.mu.Lock()
 	t.meter.t.Late++
+	t.meter.mu.Unlock()
+}
+
+// cut notes a request that was under way, or one that was due, when the run was
+// interrupted.
+func (t *traffic) cut(due, now time.Time) {
+	t.meter.mu.Lock()
+	t.meter.t.Cut++
+	t.meter.t.CutAfter = max(t.meter.t.CutAfter, now.Sub(due))
+	t.meter.mu.Unlock()
+}
+
+// leftOut notes a request that was due for some time and was never sent.
+func (t *traffic) leftOut(late time.Duration) {
+	t.meter.mu.Lock()
+	t.meter.t.Unsent++
+	t.meter.t.CutAfter = max(t.meter.t.CutAfter, late)
+	t.meter.mu.Unlock()
+}
+
+// unsent notes the requests of p that are due and were never sent.
+func (t *traffic) unsent(p *pace, now time.Time) {
+	n := p.behind(now)
+	if n == 0 {
+		return
+	}
+	t.meter.mu.Lock()
+	t.meter.t.Unsent += n
+	t.meter.t.CutAfter = max(t.meter.t.CutAfter, now.Sub(p.peek()))
+	t.meter.mu.Unlock()
+}
+
+// waited notes time in which a loop had nothing to do.
+func (t *traffic) waited(d time.Duration) {
+	t.meter.mu.Lock()
+	t.meter.t.Waited += d
 	t.meter.mu.Unlock()
 }
 

@@ -43,6 +43,19 @@ func (p *pace) peek() time.Time {
 	return p.begin.Add(time.Duration(t * float64(time.Second)))
 }
 
+// behind returns how many requests are due by now and not handed out.
+func (p *pace) behind(now time.Time) uint64 {
+	if p.rate == 0 || now.Before(p.peek()) {
+		return 0
+	}
+	t := now.Sub(p.begin).Seconds()
+	due := p.rate * (t - p.ramp/2)
+	if t < p.ramp {
+		due = p.rate * t * t / (2 * p.ramp)
+	}
+	return uint64(max(1, due-p.n))
+}
+
 // sleepUntil waits for t or the context's end, and reports whether t came.
 func sleepUntil(ctx context.Context, t time.Time) bool {
 	d := time.Until(t)

@@ -72,9 +72,9 @@ func (p *population) next(s *source, r *request, slot int) {
 	}
 	r.a = announce{
 		infoHash: s.hashes[l.torrent], peerID: l.id, port: l.port, key: l.key,
-		seeder: l.seeder, event: event, numWant: numWant,
+		seeder: l.seeder, event: r.shape.says(event), numWant: numWant,
 	}
-	if event == bittorrent.EventStopped && s.chance(s.cfg.Peers.VanishProbability) {
+	if event == bittorrent.EventStopped && (r.shape.onlyStarts || s.chance(s.cfg.Peers.VanishProbability)) {
 		// It goes without a word: what is sent instead is a newcomer's start.
 		p.replace(s, i)
 		p.next(s, r, i%p.slots)

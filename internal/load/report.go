@@ -15,7 +15,9 @@ type Report struct {
 	Tally      *Tally
 	CPU        time.Duration // the load tester's own, all workers
 	Saturated  bool          // the load tester was busy all the time: its figures may be its own limit
-	SearchRate float64       // of a search: the highest rate, in requests a second, that kept the limit; else 0
+	Searched   bool          // this is the best step of a search
+	SearchRate float64       // of a search: the highest rate, in requests a second, that kept the limit; 0 if none did
+	Steps      []Step        // of a search, in order
 }
 
 // percentiles are those that reports name.
@@ -47,10 +49,16 @@ func (r *Report) WriteFinal(w io.Writer) {
 	t := r.Tally
 	fmt.Fprintf(w, "\n# spate-load report\n\nTest ran for %.0f seconds.\n", r.Elapsed.Seconds())
 	fmt.Fprintf(w, "Average responses per second: %.2f\n", float64(t.Answered())/r.Elapsed.Seconds())
-	if r.SearchRate > 0 {
-		fmt.Fprintf(w, "Highest rate within the p99 limit: %.0f requests a second\n", r.SearchRate)
+	if r.Searched {
+		r.writeSearch(w)
 	}
-	fmt.Fprintf(w, "Requests: %d, responses: %d (%d of them failures), connections: %d\n", t.Sent, t.Answered(), t.Failures, t.Opened)
+	fmt.Fprintf(w, "Requests: %d, responses: %d (%d of them failures), connections: %d", t.Sent, t.Answered(), t.Failures, t.Opened)
+	if t.Resumed > 0 {
+		fmt.Fprintf(w, " (%d resumed)", t.Resumed)
+	}
+	fmt.Fprintln(w)
+	s := r.Elapsed.Seconds()
+	fmt.Fprintf(w, "Bandwidth out: %.2fMbit/s, in: %.2fMbit/s\n", float64(t.BytesOut)*mbit/s, float64(t.BytesIn)*mbit/s)
 	if n := t.Replies[KindAnnounce]; n > 0 {
 		fmt.Fprintf(w, "Peers per announce response: %.2f\n", float64(t.Peers)/float64(n))
 	}
@@ -63,7 +71,11 @@ func (r *Report) WriteFinal(w io.Writer) {
 		writeLatency(w, k.String(), t.Latency[k])
 	}
 	if t.Late > 0 {
-		fmt.Fprintf(w, "\n%d requests were sent after they were due, for want of a free connection; their latency counts from when they were due.\n", t.Late)
+		fmt.Fprintf(w, "\n%d requests were sent over a millisecond after they were due, for want of a free connection or of processor time; their latency counts from when they were due.\n", t.Late)
+	}
+	if left := t.Unsent + t.Cut; left > 0 && (t.Unsent > 0 || t.CutAfter > time.Duration(t.All().Max())) {
+		fmt.Fprintf(w, "\nWarning: %d requests were due and not sent when the run ended, and %d under way when it was interrupted, the oldest for %s. The latencies above do not have them.\n",
+			t.Unsent, t.Cut, round(int64(t.CutAfter)))
 	}
 	if n := t.Faults.Total(); n == 0 {
 		fmt.Fprintf(w, "\nNo faults.\n")
@@ -77,6 +89,22 @@ func (r *Report) WriteFinal(w io.Writer) {
 	}
 	if r.Saturated {
 		fmt.Fprintf(w, "\nWarning: the load tester itself was busy all the time. Rates and latencies may be its limits, not the tracker's: give it more workers, or other cores.\n")
+	}
+}
+
+// writeSearch prints what a search has found.
+func (r *Report) writeSearch(w io.Writer) {
+	for _, s := range r.Steps {
+		verdict := "too much"
+		if s.Held {
+			verdict = "held"
+		}
+		fmt.Fprintf(w, "  %10.0f requests a second: p99 %s, %.0f responses a second, %d faults: %s\n", s.Rate, round(int64(s.P99)), s.Answered, s.Faults, verdict)
+	}
+	if r.SearchRate > 0 {
+		fmt.Fprintf(w, "Highest rate within the p99 limit: %.0f requests a second; what follows is its step.\n", r.SearchRate)
+	} else {
+		fmt.Fprintln(w, "No rate kept the p99 limit; what follows is the first step.")
 	}
 }
 
@@ -120,7 +148,12 @@ type jsonReport struct {
 	LatencyMicros      map[string]map[string]float64 `json:"latency_us"`
 	CPUSeconds         float64                       `json:"cpu_seconds"`
 	Saturated          bool                          `json:"saturated"`
-	SearchRate         float64                       `json:"search_rate,omitempty"`
+	ResumedConnections uint64                        `json:"resumed_connections"`
+	UnsentRequests     uint64                        `json:"unsent_requests"`
+	CutRequests        uint64                        `json:"cut_requests"`
+	OldestCutMicros    float64                       `json:"oldest_cut_us"`
+	SearchRate         *float64                      `json:"search_rate,omitempty"` // of a search; 0: none held
+	SearchSteps        []Step                        `json:"search_steps,omitempty"`
 }
 
 // WriteJSON writes the report as one JSON object.
@@ -131,7 +164,12 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		FailureResponses: t.Failures, ResponsesPerSecond: float64(t.Answered()) / r.Elapsed.Seconds(),
 		Connections: t.Opened, Peers: t.Peers, BytesOut: t.BytesOut, BytesIn: t.BytesIn, LateRequests: t.Late,
 		Faults: map[string]uint64{}, LatencyMicros: map[string]map[string]float64{},
-		CPUSeconds: r.CPU.Seconds(), Saturated: r.Saturated, SearchRate: r.SearchRate,
+		CPUSeconds: r.CPU.Seconds(), Saturated: r.Saturated,
+		ResumedConnections: t.Resumed, UnsentRequests: t.Unsent, CutRequests: t.Cut,
+		OldestCutMicros: float64(t.CutAfter) / float64(time.Microsecond), SearchSteps: r.Steps,
+	}
+	if r.Searched {
+		j.SearchRate = &r.SearchRate
 	}
 	for k := range kindCount {
 		j.Responses[k.String()] = t.Replies[k]

@@ -3,6 +3,8 @@ package load
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -30,25 +32,34 @@ func Run(ctx context.Context, cfg Config, o Options) (*Report, error) {
 }
 
 func runOnce(ctx context.Context, cfg Config, o Options) (*Report, error) {
-	if cfg.Duration > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(cfg.Duration+cfg.Rate.Warmup)*time.Second)
-		defer cancel()
-	}
 	team, err := newTeam(&cfg)
 	if err != nil {
 		return nil, err
 	}
-	begin, cpu := time.Now(), cpuTime()
+	t := term{ctx: ctx, sending: ctx}
+	if cfg.Duration > 0 {
+		var cancel context.CancelFunc
+		t.sending, cancel = context.WithTimeout(ctx, time.Duration(cfg.Duration+cfg.Rate.Warmup)*time.Second)
+		defer cancel()
+	}
+	begin := time.Now()
 	var done sync.WaitGroup
 	for _, w := range team {
-		w.start(ctx, &done)
+		w.start(t, &done)
 	}
-	whole := &gathering{team: team, tally: NewTally(), begin: begin, part: begin, warmup: time.Duration(cfg.Rate.Warmup) * time.Second}
+	g := &gathering{team: team, tally: NewTally(), begin: begin, part: begin, cpu: cpuTime(), warmup: time.Duration(cfg.Rate.Warmup) * time.Second}
 	finished := make(chan struct{})
 	go func() { done.Wait(); close(finished) }()
-	whole.watch(finished, o)
-	return whole.report(cpuTime()-cpu, cfg.NumWorkers), nil
+	g.watch(t, finished, o)
+	return g.report(&cfg), nil
+}
+
+// term is how long a run goes on. When sending ends, requests that are under way
+// are waited for, each as long as its time-out lets it: without that, a tracker
+// that falls silent near the end would look like one that is quick. When ctx
+// ends, nothing is waited for.
+type term struct {
+	ctx, sending context.Context
 }
 
 // worker is one thread's worth of traffic.
@@ -57,15 +68,24 @@ type worker struct {
 	cfg    *Config
 	number int
 	dialer *dialer
-	pacing sync.Mutex // guards pace
+	pacing sync.Mutex // guards pace and connected
 	pace   pace
+	// connected is how many connections were opened, or begun.
+	connected int
 }
 
 func newTeam(cfg *Config) ([]*worker, error) {
-	hashes := torrentsOf(cfg.Torrents.NumberOfTorrents)
+	if err := checkDescriptors(cfg.NumWorkers * cfg.NumConnections); err != nil {
+		return nil, err
+	}
+	seed := uint64(usualSeed)
+	if cfg.Check.Verify && cfg.Check.FreshTorrents {
+		seed = rand.Uint64()
+	}
+	hashes := torrentsOf(cfg.Torrents.NumberOfTorrents, seed)
 	var b *book
 	if cfg.Check.Verify {
-		b = newBook(len(hashes))
+		b = newBook(len(hashes), cfg.Check.PeersPerAddress)
 	}
 	team := make([]*worker, cfg.NumWorkers)
 	for i := range team {
@@ -84,39 +104,43 @@ func newTeam(cfg *Config) ([]*worker, error) {
 }
 
 // startBlocking runs each of the worker's connections in a goroutine.
-func (w *worker) startBlocking(ctx context.Context, done *sync.WaitGroup) {
+func (w *worker) startBlocking(t term, done *sync.WaitGroup) {
 	gap := time.Duration(w.cfg.ConnectionCreationIntervalMS) * time.Millisecond
 	begin := time.Now()
 	for i := range w.cfg.NumConnections {
 		c := w.newClient(i)
 		done.Go(func() {
-			if sleepUntil(ctx, begin.Add(time.Duration(i)*gap)) {
-				c.run(ctx, w.nextDue)
+			if sleepUntil(t.sending, begin.Add(time.Duration(i)*gap)) {
+				c.run(t)
 			}
 		})
 	}
 }
 
-func (w *worker) nextDue() (time.Time, bool) {
+func (w *worker) nextDue() time.Time {
 	w.pacing.Lock()
 	defer w.pacing.Unlock()
-	return w.pace.next(time.Now()), true
+	return w.pace.next(time.Now())
 }
 
 func (w *worker) newClient(i int) *client {
-	n := w.number*w.cfg.NumConnections + i
-	c := &client{t: w.traffic, d: w.dialer, number: n, slot: w.slotOf(n), slow: w.isSlow(i)}
+	c := &client{t: w.traffic, w: w, d: w.dialer, slow: w.isSlow(i)}
 	c.flight.peer = -1
 	return c
 }
 
-// slotOf returns the number of the address that connection n has, or -1 where
-// each request has its own.
-func (w *worker) slotOf(n int) int {
+// nextSlot returns the number of the address that the next connection has, or -1
+// where each request has its own. Each connection has another one, until all have
+// had their turn.
+func (w *worker) nextSlot() int {
 	if !w.src.address.perConnection() {
 		return -1
 	}
-	return n % w.src.address.number
+	w.pacing.Lock()
+	defer w.pacing.Unlock()
+	n := w.connected*w.cfg.NumWorkers + w.number
+	w.connected++
+	return n % w.src.slots()
 }
 
 // isSlow reports whether the i-th of the worker's connections reads slowly.
@@ -129,31 +153,36 @@ type gathering struct {
 	team   []*worker
 	tally  *Tally
 	begin  time.Time     // of what tally holds
+	end    time.Time     // when sending ended
+	cpu    time.Duration // that this process had used at begin
 	part   time.Time     // when the last part ended
 	warmup time.Duration // not over yet, if above 0
 }
 
 // watch gathers until the workers have finished.
-func (g *gathering) watch(finished <-chan struct{}, o Options) {
+func (g *gathering) watch(t term, finished <-chan struct{}, o Options) {
 	start := g.begin
 	var tick, warm <-chan time.Time
 	if o.Every > 0 && o.Progress != nil {
-		t := time.NewTicker(o.Every)
-		defer t.Stop()
-		tick = t.C
+		ticker := time.NewTicker(o.Every)
+		defer ticker.Stop()
+		tick = ticker.C
 	}
 	if g.warmup > 0 {
 		warm = time.After(g.warmup)
 	}
+	sending := t.sending.Done()
 	for {
 		select {
+		case <-sending:
+			g.end, sending = time.Now(), nil
 		case <-finished:
 			g.collect()
 			return
 		case <-warm:
 			g.collect()
 			g.tally.reset()
-			g.begin = time.Now()
+			g.begin, g.cpu = time.Now(), cpuTime()
 		case now := <-tick:
 			part := g.collect()
 			o.Progress(&Report{Elapsed: now.Sub(g.part), Tally: part}, now.Sub(start))
@@ -172,14 +201,21 @@ func (g *gathering) collect() *Tally {
 	return part
 }
 
-// saturation is the share of its time that a worker may be busy before its own
-// speed counts as a limit of what was measured.
+// saturation is the share of its time that the load tester may be busy before its
+// own speed counts as a limit of what was measured.
 const saturation = 0.95
 
-func (g *gathering) report(cpu time.Duration, workers int) *Report {
-	elapsed := time.Since(g.begin)
-	return &Report{
-		Elapsed: elapsed, Tally: g.tally, CPU: cpu,
-		Saturated: cpu > time.Duration(saturation*float64(workers)*float64(elapsed)),
+func (g *gathering) report(cfg *Config) *Report {
+	r := &Report{Elapsed: g.end.Sub(g.begin), Tally: g.tally, CPU: cpuTime() - g.cpu}
+	if g.end.IsZero() || r.Elapsed <= 0 {
+		r.Elapsed = time.Since(g.begin)
 	}
+	if onLoops(cfg) {
+		// A loop that does not wait is busy, or wants a processor that others have.
+		whole := time.Duration(cfg.NumWorkers) * r.Elapsed
+		r.Saturated = g.tally.Waited < time.Duration((1-saturation)*float64(whole))
+	} else {
+		r.Saturated = float64(r.CPU) > saturation*float64(runtime.GOMAXPROCS(0))*float64(r.Elapsed)
+	}
+	return r
 }

@@ -9,6 +9,18 @@ import (
 // did not are this close.
 const searchPrecision = 0.05
 
+// maxSearchRate ends a search whose limit nothing reaches.
+const maxSearchRate = 1e9
+
+// Step is one rate that a search has tried.
+type Step struct {
+	Rate     float64       `json:"requests_per_second"`
+	P99      time.Duration `json:"p99_ns"`
+	Answered float64       `json:"responses_per_second"`
+	Faults   uint64        `json:"faults"`
+	Held     bool          `json:"held"`
+}
+
 // search looks for the highest rate that keeps the p99 limit: the rate doubles
 // until a step fails, then halves the gap. The report is that of the best step.
 func search(ctx context.Context, cfg Config, o Options) (*Report, error) {
@@ -22,9 +34,10 @@ func search(ctx context.Context, cfg Config, o Options) (*Report, error) {
 		defer cancel()
 	}
 	var best *Report
+	var steps []Step
 	low, high := 0.0, 0.0
 	rate := cfg.Rate.RequestsPerSecond
-	for ctx.Err() == nil && (high == 0 || high-low > searchPrecision*high) && rate >= 1 {
+	for ctx.Err() == nil && (high == 0 || high-low > searchPrecision*high) && rate >= 1 && rate <= maxSearchRate {
 		step.Rate.RequestsPerSecond = rate
 		r, err := runOnce(ctx, step, o)
 		if err != nil {
@@ -34,6 +47,10 @@ func search(ctx context.Context, cfg Config, o Options) (*Report, error) {
 			break // cut short: it says nothing
 		}
 		held := holds(r, &cfg.Rate, rate)
+		steps = append(steps, Step{
+			Rate: rate, P99: time.Duration(r.Tally.All().ValueAtQuantile(99)),
+			Answered: float64(r.Tally.Answered()) / r.Elapsed.Seconds(), Faults: r.Tally.Faults.Total(), Held: held,
+		})
 		if held {
 			low = rate
 			r.SearchRate = rate
@@ -49,6 +66,7 @@ func search(ctx context.Context, cfg Config, o Options) (*Report, error) {
 	if best == nil {
 		best = &Report{Tally: NewTally(), Elapsed: time.Second}
 	}
+	best.Searched, best.Steps = true, steps
 	return best, nil
 }
 

@@ -39,12 +39,25 @@ type shape struct {
 	http10    bool
 	close     bool // the client asks for, or needs, the connection's end
 	noHost    bool
+	// onlyStarts is for a client that sends no other event than started, so it
+	// leaves without a word.
+	onlyStarts bool
+	trailer    string // bytes after the head
+}
+
+// says returns the event that the client sends where others send e.
+func (s *shape) says(e bittorrent.Event) bittorrent.Event {
+	if s.onlyStarts && e != bittorrent.EventStarted {
+		return bittorrent.EventNone
+	}
+	return e
 }
 
 type keyFormat uint8
 
 const (
 	keyHex keyFormat = iota
+	keyLowerHex
 	keyDecimal
 	keyAlnum
 )
@@ -52,89 +65,6 @@ const (
 // left is what a leecher says is left. Clients that know no size yet say other
 // values; a tracker must take any.
 const left = 16384
-
-// shapes returns every client that requests can look like.
-func shapes() []*shape { return append(commonShapes(), rareShapes()...) }
-
-func commonShapes() []*shape {
-	const libcurl = "User-Agent: Transmission/4.0.6\r\nAccept: */*\r\nAccept-Encoding: deflate, gzip, br, zstd\r\n"
-	return []*shape{
-		{
-			name: clientAquatic, escapeAll: true, numWant: -1,
-			params: []string{"info_hash", "peer_id", "port", "uploaded=0", "downloaded=0", "left", "event", "numwant", "compact=1"},
-		},
-		{
-			name: "libtorrent", weight: 55, raw: "-_!.~*()", numWant: 200, peerID: "-qB5000-", close: true,
-			params: []string{
-				"info_hash", "peer_id", "port", "uploaded=0", "downloaded=0", "left", "corrupt=0", "key", "event",
-				"numwant", "compact=1", "no_peer_id=1", "supportcrypto=1", "redundant=0",
-			},
-			header: "User-Agent: qBittorrent/5.0.0\r\nAccept-Encoding: gzip\r\nConnection: close\r\n",
-		},
-		{
-			name: "transmission", weight: 15, raw: "-_.~", upperHex: true, numWant: 80, peerID: "-TR4060-",
-			params: []string{
-				"info_hash", "peer_id", "port", "uploaded=0", "downloaded=0", "left", "numwant", "key", "compact=1",
-				"supportcrypto=1", "event",
-			},
-			header: libcurl,
-		},
-		{
-			name: "rtorrent", weight: 3, raw: "-", upperHex: true, numWant: -1, peerID: "-lt0E00-",
-			params: []string{"info_hash", "peer_id", "compact=1", "key", "port", "uploaded=0", "downloaded=0", "left", "event"},
-			header: "User-Agent: rtorrent/0.16.0\r\nAccept: */*\r\nAccept-Encoding: deflate, gzip\r\n",
-		},
-		{
-			name: "aria2", weight: 3, raw: "-._~", upperHex: true, numWant: 50, keyFmt: keyAlnum, peerID: "A2-1-37-0-",
-			params: []string{
-				"info_hash", "peer_id", "uploaded=0", "downloaded=0", "left", "compact=1", "key", "numwant", "no_peer_id=1",
-				"port", "event", "supportcrypto=1",
-			},
-			header: "User-Agent: aria2/1.37.0\r\nAccept: */*\r\nWant-Digest: SHA-512;q=1, SHA-256;q=1, SHA;q=0.1\r\n",
-		},
-		{
-			name: "biglybt", weight: 4, raw: "-_.*", upperHex: true, numWant: 60, keyFmt: keyAlnum, peerID: "-BI3800-", close: true,
-			params: []string{
-				"info_hash", "peer_id", "supportcrypto=1", "port", "azudp=6881", "uploaded=0", "downloaded=0", "left",
-				"corrupt=0", "event", "numwant", "no_peer_id=1", "compact=1", "key", "azver=3",
-			},
-			header: "User-Agent: BiglyBT/3.8.0.0\r\nConnection: close\r\nAccept-Encoding: gzip\r\nAccept: text/html, image/gif, image/jpeg, */*; q=0.2\r\n",
-		},
-		{
-			name: "utorrent", weight: 14, raw: "-", numWant: 200, peerID: "-UT3560-", close: true,
-			params: []string{
-				"info_hash", "peer_id", "port", "uploaded=0", "downloaded=0", "left", "corrupt=0", "key", "event",
-				"numwant", "compact=1", "no_peer_id=1",
-			},
-			header: "User-Agent: uTorrent/3560(45988)\r\nAccept-Encoding: gzip\r\nConnection: Close\r\n",
-		},
-	}
-}
-
-func rareShapes() []*shape {
-	return []*shape{
-		{
-			name: "webtorrent", weight: 2, raw: "-_.", upperHex: true, numWant: 50, peerID: "-WW0208-",
-			params: []string{"numwant", "uploaded=0", "downloaded=0", "left", "event", "compact=1", "info_hash", "peer_id", "port"},
-			header: "Connection: keep-alive\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\nUser-Agent: WebTorrent/2.8.0\r\n",
-		},
-		{
-			name: "anacrolix", weight: 2, raw: "-_.~", upperHex: true, numWant: -1, keyFmt: keyDecimal, peerID: "-GT0003-", close: true,
-			params: []string{"compact=1", "downloaded=0", "event", "info_hash", "key", "left", "peer_id", "port", "supportcrypto=1", "uploaded=0"},
-			header: "User-Agent: Go-http-client/1.1\r\nConnection: close\r\nAccept-Encoding: gzip\r\n",
-		},
-		{
-			name: "lftp", weight: 1, raw: "!$()*,-./:=@_~", upperHex: true, numWant: 50, peerID: "-lftp49-",
-			params: []string{"info_hash", "peer_id", "port", "uploaded=0", "downloaded=0", "left", "compact=1", "no_peer_id=1", "event", "numwant", "key"},
-			header: "User-Agent: lftp/4.9.2\r\nAccept: */*\r\n",
-		},
-		{
-			name: "ctorrent", weight: 1, raw: "", upperHex: true, numWant: 100, keyFmt: keyAlnum, peerID: "-CD0303-", http10: true, close: true, noHost: true,
-			params: []string{"info_hash", "peer_id", "port", "key", "event", "uploaded=0", "downloaded=0", "left", "compact=1", "numwant"},
-			header: "User-Agent: Enhanced-CTorrent/dnh3.3.2\r\n",
-		},
-	}
-}
 
 // ClientNames returns the values that MixConfig.Client takes.
 func ClientNames() []string {
@@ -231,8 +161,12 @@ func (s *shape) appendKey(dst []byte, key uint32) []byte {
 		}
 		return dst
 	default:
+		digits := upperDigits
+		if s.keyFmt == keyLowerHex {
+			digits = lowerDigits
+		}
 		for i := 28; i >= 0; i -= 4 {
-			dst = append(dst, upperDigits[key>>i&15])
+			dst = append(dst, digits[key>>i&15])
 		}
 		return dst
 	}

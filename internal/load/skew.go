@@ -9,17 +9,32 @@ import (
 // distribution off. All samples from here up fall on the last torrent.
 const gammaMax = 101.0
 
-// skew picks torrents as aquatic_http_load_test does: a gamma-distributed
+// skew picks torrents, by default as aquatic_http_load_test does: a gamma-distributed
 // sample, cut off at gammaMax, is scaled to the torrents. A sample of 1 or less
 // picks the first torrent, which with the default shape 0.2 and scale 100 takes
 // 43 % of all requests.
 type skew struct {
+	distribution string
 	shape, scale float64
 	last         int // index of the last torrent
 }
 
+// The values of TorrentConfig.Distribution.
+const (
+	distributionGamma    = "gamma"
+	distributionEven     = "even"
+	distributionLongTail = "long-tail"
+)
+
 // pick returns a torrent's index, 0 to s.last.
-func (s skew) pick(rng *rand.Rand) int {
+func (s *skew) pick(rng *rand.Rand) int {
+	switch s.distribution {
+	case distributionEven:
+		return rng.IntN(s.last + 1)
+	case distributionLongTail:
+		u := rng.Float64()
+		return int(u * u * u * float64(s.last+1))
+	}
 	p := (math.Min(gammaSample(rng, s.shape)*s.scale, gammaMax) - 1) / (gammaMax - 1)
 	if p <= 0 {
 		return 0

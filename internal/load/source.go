@@ -3,14 +3,15 @@ package load
 import (
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 
 	"spate/internal/bittorrent"
 )
 
-// torrentsOf returns the info hashes of a run. They follow from their index, so
-// that two runs, and two trackers, see the same ones.
-func torrentsOf(n int) []bittorrent.InfoHash {
-	rng := rand.New(rand.NewPCG(0x5ba7e, 0x70bbe27))
+// torrentsOf returns the info hashes of a run. They follow from their index and
+// the seed.
+func torrentsOf(n int, seed uint64) []bittorrent.InfoHash {
+	rng := rand.New(rand.NewPCG(0x5ba7e, seed))
 	hashes := make([]bittorrent.InfoHash, n)
 	for i := range hashes {
 		for j := range hashes[i] {
@@ -21,8 +22,12 @@ func torrentsOf(n int) []bittorrent.InfoHash {
 }
 
 // TorrentHashes returns the info hashes that a run with n torrents announces,
-// in order, for trackers that want a list of what they may serve.
-func TorrentHashes(n int) []bittorrent.InfoHash { return torrentsOf(n) }
+// in order, for trackers that want a list of what they may serve. Two runs, and two
+// trackers, see the same ones; but see CheckConfig.FreshTorrents.
+func TorrentHashes(n int) []bittorrent.InfoHash { return torrentsOf(n, usualSeed) }
+
+// usualSeed is that of all runs' info hashes but those that want fresh ones.
+const usualSeed = 0x70bbe27
 
 // request is one request, as it is on the wire and as what it means.
 type request struct {
@@ -56,7 +61,7 @@ func newSource(cfg *Config, hashes []bittorrent.InfoHash, worker int) *source {
 		cfg:      cfg,
 		rng:      rand.New(rand.NewPCG(uint64(worker), 0x59a7e)),
 		hashes:   hashes,
-		skew:     skew{cfg.Torrents.TorrentGammaShape, cfg.Torrents.TorrentGammaScale, len(hashes) - 1},
+		skew:     skew{cfg.Torrents.Distribution, cfg.Torrents.TorrentGammaShape, cfg.Torrents.TorrentGammaScale, len(hashes) - 1},
 		address:  newAddressing(&cfg.Addresses),
 		host:     cfg.ServerAddress,
 		announce: float64(cfg.Torrents.WeightAnnounce) / float64(cfg.Torrents.WeightAnnounce+cfg.Torrents.WeightScrape),
@@ -140,6 +145,9 @@ func (s *source) nextStranger(r *request, slot int) {
 	}
 	if s.chance(s.cfg.Torrents.PeerSeederProbability) {
 		r.a.seeder, r.a.event = true, bittorrent.EventCompleted
+		if r.shape.onlyStarts {
+			r.a.event = bittorrent.EventStarted
+		}
 	}
 	if slot < 0 {
 		slot = s.rng.IntN(s.address.number)
@@ -168,6 +176,14 @@ func (s *source) nextScrape(r *request, slot int, own netip.Addr) {
 	s.finish(r)
 }
 
+// slots returns how many addresses connections have in turn.
+func (s *source) slots() int {
+	if s.people != nil {
+		return s.people.slots
+	}
+	return s.address.number
+}
+
 func (s *source) chance(p float64) bool { return p > 0 && s.rng.Float64() < p }
 
 // begin appends the request line up to the query.
@@ -194,9 +210,12 @@ func (s *source) finish(r *request) {
 	r.head = append(r.head, r.shape.header...)
 	r.close = r.shape.close || !s.cfg.KeepAlive
 	// aquatic_http_load_test ends the connection by itself, without a word.
-	if r.close && !r.shape.close && r.shape.name != clientAquatic {
+	switch {
+	case r.close && !r.shape.close && r.shape.name != clientAquatic:
 		r.head = append(r.head, "Connection: close\r\n"...)
+	case !r.close && s.cfg.Mix.AskToKeep && !strings.Contains(r.shape.header, "Connection:"):
+		r.head = append(r.head, "Connection: keep-alive\r\n"...)
 	}
 	r.head = s.address.appendHeader(r.head, r.addr)
-	r.head = append(r.head, "\r\n"...)
+	r.head = append(append(r.head, "\r\n"...), r.shape.trailer...)
 }

@@ -19,7 +19,7 @@ func TestEachClientsRequestsParse(t *testing.T) {
 			cfg.Mix.Client = name
 			cfg.Torrents.WeightScrape = 2
 			cfg.Mix.NonCompact = 0.1
-			src := newSource(&cfg, torrentsOf(50), 0)
+			src := newSource(&cfg, torrentsOf(50, usualSeed), 0)
 			var r request
 			for range 500 {
 				src.next(&r, 0, netip.MustParseAddr("127.0.0.1"))
@@ -33,7 +33,7 @@ func checkRequest(t *testing.T, src *source, r *request) {
 	t.Helper()
 	var h http1.Head
 	n, err := http1.ParseHead(r.head, &h)
-	if err != nil || n != len(r.head) {
+	if err != nil || n != len(r.head)-len(r.shape.trailer) {
 		t.Fatalf("head %q: %d of %d bytes, %v", r.head, n, len(r.head), err)
 	}
 	if r.kind == KindScrape {
@@ -57,7 +57,7 @@ func TestMalformedRequestsAreMalformed(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Mix.Client = clientMixed
 	cfg.Mix.Malformed = 1
-	src := newSource(&cfg, torrentsOf(50), 0)
+	src := newSource(&cfg, torrentsOf(50, usualSeed), 0)
 	var r request
 	for range 500 {
 		src.next(&r, 0, netip.MustParseAddr("127.0.0.1"))
@@ -75,7 +75,7 @@ func TestMalformedRequestsAreMalformed(t *testing.T) {
 func TestAquaticsRequestIsAquatics(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.URLSuffix = "/my_token/"
-	src := newSource(&cfg, torrentsOf(1), 0)
+	src := newSource(&cfg, torrentsOf(1, usualSeed), 0)
 	var r request
 	src.next(&r, 0, netip.MustParseAddr("127.0.0.1"))
 	got := string(r.head)
@@ -94,7 +94,7 @@ func TestLivesFollowTheRules(t *testing.T) {
 	cfg.Peers.Model = modelLives
 	cfg.Peers.Number = 500
 	cfg.Addresses = AddressConfig{Source: sourceXFF, Number: 100, IPv6: 0.3}
-	src := newSource(&cfg, torrentsOf(20), 0)
+	src := newSource(&cfg, torrentsOf(20, usualSeed), 0)
 	type identity struct {
 		torrent int
 		addr    netip.AddrPort

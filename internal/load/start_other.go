@@ -2,13 +2,13 @@
 
 package load
 
-import (
-	"context"
-	"sync"
-)
+import "sync"
 
 // start lets the worker send until ctx ends, with a goroutine for each
 // connection.
-func (w *worker) start(ctx context.Context, done *sync.WaitGroup) {
-	w.startBlocking(ctx, done)
+func (w *worker) start(t term, done *sync.WaitGroup) {
+	w.startBlocking(t, done)
 }
+
+// onLoops reports whether each worker is one loop, and not many goroutines.
+func onLoops(*Config) bool { return false }

@@ -103,8 +103,12 @@ type Tally struct {
 	BytesOut uint64
 	BytesIn  uint64
 	Opened   uint64        // connections
+	Resumed  uint64        // those of them that resumed a TLS session
 	Late     uint64        // requests sent after they were due, for want of a connection (open loop)
-	Busy     time.Duration // time that the workers were not waiting
+	Waited   time.Duration // time that the workers' loops had nothing to do, over all of them
+	Unsent   uint64        // requests that were due (open loop) and not sent when the run ended
+	Cut      uint64        // requests that were under way when the run was interrupted
+	CutAfter time.Duration // how long the oldest of Unsent and Cut had been due
 	Latency  [kindCount]*hdrhistogram.Histogram
 }
 
@@ -134,8 +138,12 @@ func (t *Tally) Merge(o *Tally) {
 	t.BytesOut += o.BytesOut
 	t.BytesIn += o.BytesIn
 	t.Opened += o.Opened
+	t.Resumed += o.Resumed
 	t.Late += o.Late
-	t.Busy += o.Busy
+	t.Waited += o.Waited
+	t.Unsent += o.Unsent
+	t.Cut += o.Cut
+	t.CutAfter = max(t.CutAfter, o.CutAfter)
 	for i := range t.Replies {
 		t.Replies[i] += o.Replies[i]
 		t.Latency[i].Merge(o.Latency[i])

@@ -3,8 +3,8 @@ package load
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
-	"slices"
 	"strings"
 )
 
@@ -43,57 +43,75 @@ func CheckTarget(address string) error {
 	return nil
 }
 
-// Validate reports every value that is out of range, each with its key and what
-// would be right.
+// The most that some keys take: more is a slip, or more than a machine holds.
+const (
+	maxTorrents    = 100_000_000
+	maxPeers       = 100_000_000
+	maxConnections = 1_000_000
+	maxWorkers     = 1024
+	maxSeconds     = 100_000_000 // three years
+	maxIntervalMS  = 3_600_000
+	maxNumWant     = 1_000_000
+	// portsEach is how many peers of the lives model may share an address: each
+	// has a port of its own.
+	portsEach = 64_000
+)
+
+// Validate reports every value that is out of range or does not go with the
+// others, each as a Problem with its key and what would be right.
 func (c *Config) Validate() error {
 	var p problems
-	if _, err := netip.ParseAddrPort(c.ServerAddress); err != nil {
+	target, err := netip.ParseAddrPort(c.ServerAddress)
+	if err != nil || target.Port() == 0 {
 		p.add("server_address", c.ServerAddress, `an address and port such as "127.0.0.1:3000"`)
 	}
 	p.oneOf("log_level", c.LogLevel, "off", "error", "warn", "info", "debug", "trace")
-	p.atLeast("num_workers", c.NumWorkers, 1)
-	p.atLeast("num_connections", c.NumConnections, 1)
-	p.atLeast("connection_creation_interval_ms", c.ConnectionCreationIntervalMS, 0)
-	p.atLeast("duration", c.Duration, 0)
-	if strings.ContainsAny(c.URLSuffix, " \r\n?") {
-		p.add("url_suffix", c.URLSuffix, "a path without spaces, line ends and question marks")
+	p.between("num_workers", c.NumWorkers, 1, maxWorkers)
+	p.between("num_connections", c.NumConnections, 1, maxConnections)
+	p.between("connection_creation_interval_ms", c.ConnectionCreationIntervalMS, 0, maxIntervalMS)
+	p.between("duration", c.Duration, 0, maxSeconds)
+	if strings.ContainsAny(c.URLSuffix, " \t\r\n\x00?#") {
+		p.add("url_suffix", c.URLSuffix, "a path without spaces, line ends, question marks and number signs")
 	}
 	c.Torrents.validate(&p)
 	c.Rate.validate(&p)
 	c.Peers.validate(&p)
 	c.Mix.validate(&p)
-	p.oneOf("addresses.source", c.Addresses.Source, sourceOwn, sourceLoopback, sourceXFF, sourceForwarded, sourceProxyV1, sourceProxyV2)
-	p.atLeast("addresses.number", c.Addresses.Number, 1)
-	p.share("addresses.ipv6", c.Addresses.IPv6)
-	p.atLeast("check.timeout", c.Check.Timeout, 1)
+	c.Addresses.validate(&p, target)
+	if c.Peers.Model == modelLives && c.Peers.Number/portsEach >= c.Addresses.Number && c.Peers.Number > portsEach*c.Addresses.Number {
+		p.add("peers.number", c.Peers.Number, fmt.Sprintf("at most %d for each of addresses.number = %d: every peer has a port of its own", portsEach, c.Addresses.Number))
+	}
+	p.between("check.peers_per_address", c.Check.PeersPerAddress, 0, maxPeers)
+	p.between("check.timeout", c.Check.Timeout, 1, maxSeconds)
 	return errors.Join(p...)
 }
 
 func (t *TorrentConfig) validate(p *problems) {
-	p.atLeast("torrents.number_of_torrents", t.NumberOfTorrents, 1)
+	p.between("torrents.number_of_torrents", t.NumberOfTorrents, 1, maxTorrents)
 	p.share("torrents.peer_seeder_probability", t.PeerSeederProbability)
-	p.atLeast("torrents.weight_announce", t.WeightAnnounce, 0)
-	p.atLeast("torrents.weight_scrape", t.WeightScrape, 0)
+	p.between("torrents.weight_announce", t.WeightAnnounce, 0, math.MaxInt32)
+	p.between("torrents.weight_scrape", t.WeightScrape, 0, math.MaxInt32)
 	if t.WeightAnnounce == 0 && t.WeightScrape == 0 {
 		p.add("torrents.weight_announce", 0, "a number above 0 in it or in torrents.weight_scrape")
 	}
 	p.positive("torrents.torrent_gamma_shape", t.TorrentGammaShape)
 	p.positive("torrents.torrent_gamma_scale", t.TorrentGammaScale)
+	p.oneOf("torrents.distribution", t.Distribution, distributionGamma, distributionEven, distributionLongTail)
 }
 
 func (r *RateConfig) validate(p *problems) {
 	p.oneOf("rate.mode", r.Mode, modeClosed, modeOpen, modeSearch)
 	p.positive("rate.requests_per_second", r.RequestsPerSecond)
-	p.atLeast("rate.ramp", r.Ramp, 0)
-	p.atLeast("rate.warmup", r.Warmup, 0)
-	p.atLeast("rate.step_duration", r.StepDuration, 1)
+	p.between("rate.ramp", r.Ramp, 0, maxSeconds)
+	p.between("rate.warmup", r.Warmup, 0, maxSeconds)
+	p.between("rate.step_duration", r.StepDuration, 1, maxSeconds)
 	p.positive("rate.p99_limit_ms", r.P99LimitMS)
 }
 
 func (c *PeerConfig) validate(p *problems) {
 	p.oneOf("peers.model", c.Model, modelGamma, modelLives)
-	p.atLeast("peers.number", c.Number, 1)
-	if !(c.MeanAnnounces >= 1) {
+	p.between("peers.number", c.Number, 1, maxPeers)
+	if !(c.MeanAnnounces >= 1) || math.IsInf(c.MeanAnnounces, 1) {
 		p.add("peers.mean_announces", c.MeanAnnounces, "a number of at least 1")
 	}
 	p.share("peers.complete_probability", c.CompleteProbability)
@@ -103,53 +121,34 @@ func (c *PeerConfig) validate(p *problems) {
 func (m *MixConfig) validate(p *problems) {
 	p.oneOf("mix.client", m.Client, ClientNames()...)
 	for _, n := range m.NumWant {
-		if n < -1 {
-			p.add("mix.numwant", m.NumWant, "numbers of at least -1")
+		if n < -1 || n > maxNumWant {
+			p.add("mix.numwant", m.NumWant, fmt.Sprintf("numbers from -1 to %d", maxNumWant))
 			break
 		}
 	}
-	p.atLeast("mix.scrape_min", m.ScrapeMin, 1)
-	p.atLeast("mix.scrape_max", m.ScrapeMax, m.ScrapeMin)
-	if m.ScrapeMax > maxScrapeHashes {
-		p.add("mix.scrape_max", m.ScrapeMax, fmt.Sprintf("a number of at most %d", maxScrapeHashes))
-	}
+	p.between("mix.scrape_min", m.ScrapeMin, 1, maxScrapeHashes)
+	p.between("mix.scrape_max", m.ScrapeMax, max(1, m.ScrapeMin), maxScrapeHashes)
 	p.share("mix.non_compact", m.NonCompact)
 	p.share("mix.malformed", m.Malformed)
 	p.share("mix.slow_readers", m.SlowReaders)
 }
 
-// problems collects what is wrong with a configuration.
-type problems []error
-
-func (p *problems) add(key string, value any, need string) {
-	if s, ok := value.(string); ok {
-		value = fmt.Sprintf("%q", s)
+func (a *AddressConfig) validate(p *problems, target netip.AddrPort) {
+	p.oneOf("addresses.source", a.Source, sourceOwn, sourceLoopback, sourceXFF, sourceForwarded, sourceProxyV1, sourceProxyV2)
+	most := maxTold4
+	if a.Source == sourceLoopback {
+		most = maxLoopback
 	}
-	*p = append(*p, fmt.Errorf("%s = %v: needs %s", key, value, need))
-}
-
-func (p *problems) atLeast(key string, value, low int) {
-	if value < low {
-		p.add(key, value, fmt.Sprintf("a number of at least %d", low))
+	p.between("addresses.number", a.Number, 1, most)
+	p.share("addresses.ipv6", a.IPv6)
+	const told = "another addresses.source: one of x-forwarded-for, forwarded, proxy-v1, proxy-v2 tells such addresses"
+	if a.Source == sourceOwn && a.Number > 1 {
+		p.add("addresses.number", a.Number, "another addresses.source than own, which is one address")
 	}
-}
-
-// The conditions are written so that NaN fails them.
-
-func (p *problems) share(key string, value float64) {
-	if !(value >= 0 && value <= 1) {
-		p.add(key, value, "a number from 0 to 1")
+	if a.IPv6 > 0 && (a.Source == sourceOwn || a.Source == sourceLoopback) {
+		p.add("addresses.ipv6", a.IPv6, told)
 	}
-}
-
-func (p *problems) positive(key string, value float64) {
-	if !(value > 0) {
-		p.add(key, value, "a number above 0")
-	}
-}
-
-func (p *problems) oneOf(key, value string, set ...string) {
-	if !slices.Contains(set, value) {
-		p.add(key, value, "one of "+strings.Join(set, ", "))
+	if to := target.Addr().Unmap(); a.Source == sourceLoopback && target.IsValid() && !(to.Is4() && to.IsLoopback()) {
+		p.add("addresses.source", a.Source, "a server_address in 127.0.0.0/8: addresses from there reach no other")
 	}
 }

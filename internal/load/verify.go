@@ -13,12 +13,16 @@ import (
 // can be there by the time its reply has come.
 type book struct {
 	pages []page
+	// perAddress is how many peers of one public address a torrent is sure to keep;
+	// 0 is no limit.
+	perAddress int
 }
 
 // page is one torrent's part of the book. mu guards it.
 type page struct {
 	mu    sync.Mutex
 	peers map[netip.AddrPort]*entry
+	hosts map[netip.Addr]*host // public addresses, where there is a limit for each
 
 	sure         int // peers whose presence was confirmed and not since put in doubt
 	possible     int // announces by peers not known before, and not confirmed gone since
@@ -38,7 +42,15 @@ type entry struct {
 	sure     bool   // a reply confirmed it, and no stop was sent since
 	goneAt   uint64 // the confirmation at which its stop was answered; 0 while it may be present
 	seeder   bool
+	host     *host                        // nil where its address may have any number of peers
 	lastPeer [bittorrent.InfoHashLen]byte // its peer id; another one may count as another peer
+}
+
+// host is one public address within a torrent.
+type host struct {
+	peers  int  // known, ever
+	sure   int  // of them
+	capped bool // there were more than the tracker may keep: none of them is sure
 }
 
 // mark is what the book knew when a request was sent.
@@ -49,12 +61,55 @@ type mark struct {
 	confirmation uint64
 }
 
-func newBook(torrents int) *book {
-	b := &book{pages: make([]page, torrents)}
+func newBook(torrents, perAddress int) *book {
+	b := &book{pages: make([]page, torrents), perAddress: perAddress}
 	for i := range b.pages {
 		b.pages[i].peers = map[netip.AddrPort]*entry{}
+		b.pages[i].hosts = map[netip.Addr]*host{}
 	}
 	return b
+}
+
+// hostOf returns the host of an address for which there is a limit, or nil.
+func (b *book) hostOf(p *page, addr netip.Addr) *host {
+	if b.perAddress == 0 || addr.IsLoopback() || addr.IsPrivate() {
+		return nil
+	}
+	h := p.hosts[addr]
+	if h == nil {
+		h = &host{}
+		p.hosts[addr] = h
+	}
+	return h
+}
+
+// crowd notes one more peer of a host. One too many puts all of them in doubt.
+func (p *page) crowd(h *host, limit int) {
+	if h.peers++; h.capped || h.peers <= limit {
+		return
+	}
+	h.capped = true
+	p.sure -= h.sure
+	p.doubted += h.sure
+	h.sure = 0
+}
+
+// settle makes a peer sure, or no longer so.
+func (p *page) settle(e *entry, sure bool) {
+	if e.sure == sure || sure && e.host != nil && e.host.capped {
+		return
+	}
+	e.sure = sure
+	n := 1
+	if !sure {
+		n = -1
+	}
+	if e.host == nil || !e.host.capped {
+		p.sure += n
+	}
+	if e.host != nil && !e.host.capped {
+		e.host.sure += n
+	}
 }
 
 // sending notes an announce that is about to be sent by addr.
@@ -71,15 +126,15 @@ func (b *book) sending(r *request, addr netip.Addr) mark {
 		}
 		e.stopping++
 		e.crossed = e.crossed || e.pending > 0
-		if e.sure {
-			e.sure = false
-			p.sure--
-		}
+		p.settle(e, false)
 		return p.mark()
 	}
 	if e == nil {
-		e = &entry{}
+		e = &entry{host: b.hostOf(p, addr)}
 		p.peers[key] = e
+		if e.host != nil {
+			p.crowd(e.host, b.perAddress)
+		}
 	}
 	if e.goneAt != 0 || e.lastPeer != r.a.peerID {
 		e.goneAt = 0
@@ -174,9 +229,8 @@ func (p *page) confirm(r *request, self netip.AddrPort) {
 		e.goneAt = p.confirmation
 		p.possible--
 		p.gone++
-	case !stopped && !e.sure:
-		e.sure = true
-		p.sure++
+	case !stopped:
+		p.settle(e, true)
 	}
 }
 

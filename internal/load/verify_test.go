@@ -13,7 +13,7 @@ type script struct {
 	b *book
 }
 
-func newScript(t *testing.T) *script { return &script{t, newBook(1)} }
+func newScript(t *testing.T) *script { return &script{t, newBook(1, 0)} }
 
 func addrPort(n byte) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, n}), 1000+uint16(n))
@@ -133,4 +133,28 @@ func TestBookDoubtsAPeerWhoseRequestWasLost(t *testing.T) {
 	s.b.lost(r, r.addr)
 	s.want(s.send(2, bittorrent.EventStarted, false)(counts(0, 1, 0)))
 	s.want(s.send(2, bittorrent.EventNone, false)(counts(0, 2, 0), 1))
+}
+
+func TestBookDoubtsPeersOfACrowdedAddress(t *testing.T) {
+	s := &script{t, newBook(1, 2)}
+	host := netip.MustParseAddr("12.0.0.1")
+	send := func(port uint16, event bittorrent.Event) func(bittorrent.AnnounceReply) Faults {
+		r := s.request(1, event, false)
+		r.a.port = port
+		m := s.b.sending(r, host)
+		return func(reply bittorrent.AnnounceReply) (f Faults) {
+			s.b.answered(r, host, m, &reply, nil, &f)
+			return f
+		}
+	}
+	s.want(send(1, bittorrent.EventStarted)(counts(0, 1, 0)))
+	s.want(send(2, bittorrent.EventStarted)(counts(0, 2, 0)))
+	s.want(send(2, bittorrent.EventNone)(counts(0, 1, 0)), FaultCounts)
+	waiting := send(2, bittorrent.EventNone)
+	// The third may push one of the others out, or not.
+	s.want(send(3, bittorrent.EventStarted)(counts(0, 2, 0)))
+	s.want(waiting(counts(0, 1, 0)))
+	s.want(send(1, bittorrent.EventNone)(counts(0, 3, 0)))
+	s.want(send(1, bittorrent.EventNone)(counts(0, 4, 0)), FaultCounts)
+	s.want(send(1, bittorrent.EventStopped)(counts(0, 1, 0)))
 }
