@@ -23,9 +23,11 @@ const (
 	memoryShare = 6
 )
 
-// indexPage answers GET / on the tracker's listeners.
-const indexPage = "Spate, a BitTorrent tracker.\n\n" +
-	"Its announce URL is the address of this page with announce behind the slash.\n"
+// indexPage and the URL of indexLink answer GET / on the tracker's listeners.
+const (
+	indexPage = "Spate, a BitTorrent tracker.\n\nAnnounce URL: "
+	indexLink = "/announce"
+)
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
@@ -113,6 +115,7 @@ func serverConfig(cfg *config.Config) server.Config {
 		}[cfg.Network.ReverseProxyIPHeaderFormat],
 		TrustedProxies:  cfg.Network.TrustedProxies,
 		IndexPage:       []byte(indexPage),
+		IndexLink:       indexLink,
 		NoClientAddress: failure(bittorrent.FailureClientAddress),
 		RateLimited:     failure(bittorrent.FailureRate),
 		Limits:          serverLimits(&cfg.Limits),

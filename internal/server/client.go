@@ -53,7 +53,7 @@ func (r *rules) open(l *Listener, source netip.Addr) (p peer, ok bool) {
 	}
 	trusted := r.isProxy(source)
 	if l.Proxy == ProxyProtocol {
-		p.pending = true
+		p.pending, p.via = true, ProxyProtocol
 		return p, trusted
 	}
 	if trusted {

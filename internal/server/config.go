@@ -136,6 +136,9 @@ type Config struct {
 
 	// IndexPage answers GET / as text/plain; empty means 404.
 	IndexPage []byte
+	// IndexLink is a path that IndexPage ends with, as a URL of the host that
+	// the client asked for where that is known. Empty adds nothing.
+	IndexLink string
 	// WellKnown, when not nil, is asked for the page of a path that neither the
 	// handler nor IndexPage has; nil means 404. It is called concurrently. The
 	// path is valid until it returns, and the page may not change afterwards.

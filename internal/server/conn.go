@@ -235,6 +235,7 @@ func (c *conn) exchange() (end ending, ended bool) {
 // answer lets an exchange serve what is pending, with its replies in out.
 func (c *conn) answer(out *[]byte) action {
 	x := <-c.d.exchanges
+	x.secure = c.tls != nil
 	consumed, replies, next := x.serve(c.d.s.rules.cfg.Clock(), &c.peer, c.pending(), (*out)[:0])
 	c.d.exchanges <- x
 	*out = replies

@@ -72,6 +72,7 @@ type exchange struct {
 	count   *counters
 	head    http1.Head
 	body    []byte // scratch for the handler
+	secure  bool   // the connection speaks TLS; a driver sets it
 }
 
 // serve answers every complete request at the beginning of in, in order, and
@@ -154,7 +155,7 @@ func (x *exchange) reply(now time.Duration, p *peer) (status int, body []byte, o
 	case known:
 		return 200, body, outcomeHandled, client
 	case len(cfg.IndexPage) > 0 && string(h.Path) == "/":
-		return 200, cfg.IndexPage, outcomeIndex, client
+		return 200, x.indexPage(p), outcomeIndex, client
 	case cfg.WellKnown != nil:
 		if page := cfg.WellKnown(h.Path); page != nil {
 			return 200, page, outcomeWellKnown, client

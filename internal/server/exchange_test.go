@@ -100,12 +100,12 @@ func FuzzExchange(f *testing.F) {
 }
 
 func TestExchangeAllocatesNothing(t *testing.T) {
-	x := newTestExchange(t, Config{KeepAlive: true, IndexPage: []byte("index"), ClientHeader: "X-Forwarded-For"})
+	x := newTestExchange(t, Config{KeepAlive: true, IndexPage: []byte("index"), IndexLink: "/announce", ClientHeader: "X-Forwarded-For"})
 	p, out := testPeer(), make([]byte, 0, 4096)
 	for name, in := range map[string]string{
 		"announce":  "GET /announce?info_hash=%01&port=1 HTTP/1.1\r\nHost: t\r\nX-Forwarded-For: 192.0.2.9\r\n\r\n",
 		"pipeline":  strings.Repeat("GET /announce HTTP/1.1\r\n\r\n", 4),
-		"index":     "GET / HTTP/1.1\r\n\r\n",
+		"index":     "GET / HTTP/1.1\r\nHost: t\r\n\r\n",
 		"not found": "GET /x HTTP/1.1\r\n\r\n",
 		"refused":   "\x16\x03",
 		"partial":   "GET /announce?",
@@ -116,6 +116,40 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 			p.checked = 0
 		}); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+// TestIndexPage: the page names the announce URL as far as it is known.
+func TestIndexPage(t *testing.T) {
+	x := newTestExchange(t, Config{
+		KeepAlive: true, IndexPage: []byte("Announce: "), IndexLink: "/announce",
+		ClientHeader: "X-Forwarded-For", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")},
+	})
+	proxied := testPeer()
+	proxied.via = ProxyHeader
+	for _, tc := range []struct {
+		name, target, lines string
+		peer                peer
+		secure              bool
+		want                string
+	}{
+		{"host and port", "/", "Host: t.example:3000\r\n", testPeer(), false, "http://t.example:3000/announce\n"},
+		{"IPv6", "/", "Host: [2001:db8::1]:3000\r\n", testPeer(), false, "http://[2001:db8::1]:3000/announce\n"},
+		{"TLS", "/", "Host: t.example\r\n", testPeer(), true, "https://t.example/announce\n"},
+		{"absolute target", "http://u.example/", "Host: t.example\r\n", testPeer(), false, "http://u.example/announce\n"},
+		{"no host", "/", "", testPeer(), false, "/announce\n"},
+		{"markup", "/", "Host: <script>\r\n", testPeer(), false, "/announce\n"},
+		{"endless", "/", "Host: " + strings.Repeat("a", 300) + "\r\n", testPeer(), false, "/announce\n"},
+		{"behind a proxy", "/", "Host: t.example\r\nX-Forwarded-For: 1.2.3.4\r\n", proxied, false, "/announce\n"},
+		{"PROXY protocol", "/", "Host: t.example\r\n", peer{client: testPeer().client, via: ProxyProtocol}, false, "/announce\n"},
+		{"unix socket", "/", "Host: t.example\r\nX-Forwarded-For: 1.2.3.4\r\n", peer{via: ProxyHeader}, false, "/announce\n"},
+	} {
+		x.secure = tc.secure
+		_, out, _ := x.serve(0, &tc.peer, []byte("GET "+tc.target+" HTTP/1.1\r\n"+tc.lines+"\r\n"), nil)
+		_, body, _ := strings.Cut(string(out), "\r\n\r\n")
+		if body != "Announce: "+tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, out, tc.want)
 		}
 	}
 }
@@ -172,9 +206,9 @@ func TestOpen(t *testing.T) {
 		{ProxyHeader, trusted, true, ProxyHeader, false},
 		{ProxyHeader, netip.MustParseAddr("::ffff:10.0.0.1"), true, ProxyHeader, false},
 		{ProxyHeader, netip.Addr{}, true, ProxyHeader, false},
-		{ProxyProtocol, stranger, false, ProxyNone, true},
-		{ProxyProtocol, trusted, true, ProxyNone, true},
-		{ProxyProtocol, netip.Addr{}, true, ProxyNone, true},
+		{ProxyProtocol, stranger, false, ProxyProtocol, true},
+		{ProxyProtocol, trusted, true, ProxyProtocol, true},
+		{ProxyProtocol, netip.Addr{}, true, ProxyProtocol, true},
 	} {
 		p, ok := r.open(&Listener{Proxy: test.mode}, test.source)
 		if ok != test.ok || p.via != test.via || p.pending != test.pending || p.client != unmapped(test.source) {
