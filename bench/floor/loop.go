@@ -37,7 +37,7 @@ func serveLoop(o *options) error {
 	if b.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return err
 	}
-	b.register(b.listener)
+	b.register(b.listener, 0)
 	events := make([]unix.EpollEvent, eventBatch)
 	for {
 		n := b.wait(events, b.doze)
@@ -72,6 +72,9 @@ func (b *bare) listen() error {
 	set(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 	set(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	set(unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 10)
+	if b.reno && err == nil {
+		err = unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, "reno")
+	}
 	if b.linger2 {
 		set(unix.IPPROTO_TCP, unix.TCP_LINGER2, -1)
 	}
@@ -126,9 +129,19 @@ func (b *bare) wait(events []unix.EpollEvent, timeout int) int {
 	return n
 }
 
-func (b *bare) register(fd int) {
-	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
+func (b *bare) register(fd int, flags uint32) {
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | flags, Fd: int32(fd)}
 	b.call(unix.SYS_EPOLL_CTL, uintptr(b.epoll), unix.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(&ev)))
+}
+
+// registerConn watches a connection. Edge-triggered, the end of the stream is
+// told apart, since it may come along with the last bytes.
+func (b *bare) registerConn(fd int) {
+	if b.edge {
+		b.register(fd, unix.EPOLLET|unix.EPOLLRDHUP)
+		return
+	}
+	b.register(fd, 0)
 }
 
 func (b *bare) accept() {
@@ -148,7 +161,7 @@ func (b *bare) serve(fd int, fresh bool) {
 	n, e := b.call(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b.scratch)), uintptr(len(b.scratch)), 0)
 	if e == unix.EAGAIN {
 		if fresh {
-			b.register(fd)
+			b.registerConn(fd)
 		}
 		return
 	}
@@ -160,7 +173,7 @@ func (b *bare) serve(fd int, fresh bool) {
 		b.call(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b.answer[0])), uintptr(len(b.answer)), flags)
 		if !b.close {
 			if fresh {
-				b.register(fd)
+				b.registerConn(fd)
 			}
 			return
 		}

@@ -26,6 +26,8 @@ type options struct {
 	lock    bool // tie the loop to its thread
 	cooked  bool // system calls that tell the Go scheduler
 	doze    int  // ms of a wait that the scheduler is not told of
+	edge    bool // edge-triggered events: a socket is asked once for each, not twice
+	reno    bool // TCP_CONGESTION = reno: no pacing timer where the system's choice has one
 	tls     bool // crypto/tls instead, a goroutine for each connection
 }
 
@@ -40,6 +42,8 @@ func main() {
 	flag.BoolVar(&o.lock, "lock", false, "lock the loop to its thread")
 	flag.BoolVar(&o.cooked, "cooked", false, "system calls that tell the scheduler")
 	flag.IntVar(&o.doze, "doze", 0, "wait `ms` without telling the scheduler before a wait that does")
+	flag.BoolVar(&o.edge, "edge", false, "edge-triggered events")
+	flag.BoolVar(&o.reno, "reno", false, "the plainest congestion control")
 	flag.BoolVar(&o.tls, "tls", false, "serve TLS 1.3 with crypto/tls, goroutine per connection")
 	flag.Parse()
 

@@ -11,16 +11,21 @@ import (
 // The calls below are for descriptors that do not block. They go to the kernel
 // without telling the Go scheduler, which package unix's own do (about 60 ns
 // each, and a thread that may lose its processor). The price: a call that did
-// block would hold up the whole program. bench/floor -cooked shows the gain.
+// block would hold up the whole program. Recv and Send repeat a call that a
+// signal interrupts. bench/floor -cooked shows the gain.
 
 // Recv reads into buf, which must not be empty. At the end of the stream it
 // returns 0 without an error.
 func Recv(fd int, buf []byte) (int, unix.Errno) {
-	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), unix.MSG_DONTWAIT, 0, 0)
-	if e != 0 {
-		return 0, e
+	for {
+		n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), unix.MSG_DONTWAIT, 0, 0)
+		if e == 0 {
+			return int(n), 0
+		}
+		if e != unix.EINTR {
+			return 0, e
+		}
 	}
-	return int(n), 0
 }
 
 // Send writes buf, which must not be empty. With last, the kernel holds the end
@@ -32,11 +37,15 @@ func Send(fd int, buf []byte, last bool) (int, unix.Errno) {
 	if last {
 		flags |= unix.MSG_MORE
 	}
-	n, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), flags, 0, 0)
-	if e != 0 {
-		return 0, e
+	for {
+		n, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), flags, 0, 0)
+		if e == 0 {
+			return int(n), 0
+		}
+		if e != unix.EINTR {
+			return 0, e
+		}
 	}
-	return int(n), 0
 }
 
 // Close closes a descriptor. Sockets that linger (SO_LINGER with a time) may

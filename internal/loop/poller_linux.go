@@ -20,6 +20,14 @@ const (
 	Readable Interest = unix.EPOLLIN
 	// Writable: room in the send buffer.
 	Writable Interest = unix.EPOLLOUT
+	// Ended: the other end has finished sending. Readable comes with it.
+	Ended Interest = unix.EPOLLRDHUP
+	// Edge reports what happens once instead of for as long as there is
+	// something to do: it spares the kernel a second look at each descriptor
+	// that was reported. Its price is paid by the caller. One that leaves bytes
+	// unread, or does not read on after Ended to learn that the stream is over,
+	// hears nothing more; Modify lets the poller look again, as Add does.
+	Edge Interest = unix.EPOLLET
 	// Exclusive wakes one of the pollers that share a descriptor instead of
 	// all. It cannot be given to Modify.
 	Exclusive Interest = unix.EPOLLEXCLUSIVE
@@ -35,8 +43,8 @@ const woken = ^Token(0)
 // An Event says that something can be done on a descriptor.
 type Event struct {
 	Token Token
-	// Ready holds Readable and Writable. A failed or hung-up descriptor is
-	// both, so that the next call on it says what happened.
+	// Ready holds Readable, Writable and Ended. A failed or hung-up descriptor
+	// is all of them, so that the next call on it says what happened.
 	Ready Interest
 }
 
@@ -81,8 +89,8 @@ func (p *Poller) Close() {
 	_ = unix.Close(p.eventfd)
 }
 
-// Add registers a descriptor. Events are level-triggered: they come again for
-// as long as there is something to do. A closed descriptor is gone from the
+// Add registers a descriptor. Events are level-triggered, unless Edge says
+// otherwise: they come again for as long as there is something to do. A closed descriptor is gone from the
 // poller by itself.
 func (p *Poller) Add(fd int, interest Interest, token Token) error {
 	return p.control("epoll_ctl add", unix.EPOLL_CTL_ADD, fd, interest, token)
@@ -162,9 +170,9 @@ func (p *Poller) collect(n int, e unix.Errno) ([]Event, error) {
 			drain(p.eventfd)
 			continue
 		}
-		ready := Interest(r.Events) & (Readable | Writable)
+		ready := Interest(r.Events) & (Readable | Writable | Ended)
 		if r.Events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
-			ready = Readable | Writable
+			ready = Readable | Writable | Ended
 		}
 		events = append(events, Event{Token: token, Ready: ready})
 	}

@@ -136,6 +136,45 @@ func TestShutdownAndReset(t *testing.T) {
 	}
 }
 
+// TestEdge watches a descriptor whose events come once.
+func TestEdge(t *testing.T) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := fds[0], fds[1]
+	defer Close(ours)
+	defer Close(theirs)
+	p := newPoller(t)
+	const watch = Readable | Ended | Edge
+	if err := p.Add(ours, watch, 7); err != nil {
+		t.Fatal(err)
+	}
+	quiet := func() {
+		t.Helper()
+		if events, err := p.Poll(); err != nil || len(events) != 0 {
+			t.Fatalf("polled %v: %v", events, err)
+		}
+	}
+	quiet()
+	for range 2 {
+		if _, errno := Send(theirs, []byte("ping"), false); errno != 0 {
+			t.Fatal(errno)
+		}
+		wantEvent(t, p, Event{7, Readable})
+		quiet() // the bytes are still there
+	}
+	if err := p.Modify(ours, watch, 8); err != nil {
+		t.Fatal(err)
+	}
+	wantEvent(t, p, Event{8, Readable})
+	if errno := ShutdownWrite(theirs); errno != 0 {
+		t.Fatal(errno)
+	}
+	wantEvent(t, p, Event{8, Readable | Ended})
+	quiet()
+}
+
 func TestWake(t *testing.T) {
 	p := newPoller(t)
 	if events, err := p.Poll(); err != nil || len(events) != 0 {

@@ -4,8 +4,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"spate/internal/loop"
 )
 
 const (
@@ -152,7 +150,7 @@ func (l *epollLoop) adopt(given *record) {
 	generation := r.generation
 	*r = *given
 	r.generation = generation
-	if err := l.poller.Add(int(r.fd), loop.Readable, l.token(id)); err != nil || l.swept {
+	if err := l.poller.Add(int(r.fd), watchReads, l.token(id)); err != nil || l.swept {
 		c := l.carry(id)
 		l.end(&c, endShutdown)
 		return

@@ -292,7 +292,7 @@ func (l *epollLoop) handle(e loop.Event) error {
 	case stateLingering:
 		l.drop(id)
 	default:
-		l.readable(id)
+		l.readable(id, e.Ready&loop.Ended != 0)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func (l *epollLoop) serve(c *carried, in []byte, full bool) {
 		in = in[consumed:]
 		if len(out) > 0 {
 			n, errno := loop.Send(c.fd, out, next == actionClose || next == actionLinger)
-			if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
+			if errno != 0 && errno != unix.EAGAIN {
 				l.end(c, endWriteFailed)
 				return
 			}
@@ -158,7 +158,7 @@ func (l *epollLoop) drop(id uint32) {
 	c := l.carry(id)
 	for r.dropped < lingerBytes {
 		n, errno := loop.Recv(c.fd, l.in)
-		if errno == unix.EAGAIN || errno == unix.EINTR {
+		if errno == unix.EAGAIN {
 			return
 		}
 		if errno != 0 || n == 0 {
@@ -169,9 +169,12 @@ func (l *epollLoop) drop(id uint32) {
 	l.end(&c, r.lingered())
 }
 
-// readable receives on a registered connection and serves what has come.
-func (l *epollLoop) readable(id uint32) {
+// readable receives on a registered connection and serves what has come. Ended
+// says that the peer sends no more: the end of the stream is then to be read
+// as well.
+func (l *epollLoop) readable(id uint32, ended bool) {
 	r := l.records.At(id)
+	generation := r.generation
 	c := l.carry(id)
 	l.see(r)
 	begun := 0
@@ -179,11 +182,15 @@ func (l *epollLoop) readable(id uint32) {
 		begun = copy(l.in, l.held.At(r.held-1).in)
 	}
 	n, errno := loop.Recv(c.fd, l.in[begun:])
+	full := begun+n == len(l.in)
 	switch {
 	case n > 0:
-		l.serve(&c, l.in[:begun+n], begun+n == len(l.in))
-	case errno != unix.EAGAIN && errno != unix.EINTR:
+		l.serve(&c, l.in[:begun+n], full)
+	case errno != unix.EAGAIN:
 		l.end(&c, failedReceive(errno, begun > 0))
+	}
+	if full || ended {
+		l.again(id, generation)
 	}
 }
 
@@ -193,7 +200,7 @@ func (l *epollLoop) writable(id uint32) {
 	h := l.held.At(l.records.At(id).held - 1)
 	n, errno := loop.Send(c.fd, h.out[h.sent:], h.next == actionClose || h.next == actionLinger)
 	if errno != 0 {
-		if errno != unix.EAGAIN && errno != unix.EINTR {
+		if errno != unix.EAGAIN {
 			l.end(&c, endWriteFailed)
 		}
 		return

@@ -40,6 +40,15 @@ func (c Carrier) halfClosed(t *testing.T) {
 	}
 	s.expectEnd(conn, reply(echo+"a")+reply(echo+"b"))
 
+	kept := s.dialRaw(0)
+	s.send(kept, get("/announce?a"))
+	s.expect(kept, reply(echo+"a"))
+	s.send(kept, get("/announce?b"))
+	if err := kept.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	s.expectEnd(kept, reply(echo+"b"))
+
 	partial := s.dialRaw(0)
 	s.send(partial, "GET /announce HTT")
 	if err := partial.CloseWrite(); err != nil {
