@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -14,23 +15,34 @@ import (
 	"spate/internal/bench"
 )
 
+// version and commit are set by the linker.
+var (
+	version = "devel"
+	commit  = "unknown"
+)
+
 const usage = `spate-bench: compare BitTorrent trackers under the same load
 
 Usage: spate-bench [OPTIONS] PLAN.toml
+       spate-bench report [OPTIONS] RESULT.json...
        spate-bench compare OLD.json NEW.json
 
 Measures every tracker of the plan under every workload, round after round, and
-prints a table for each workload. compare exits with 1 when anything became slower
-by more than chance.
+prints a table for each workload. report does that for results written before,
+pieces of one run. compare exits with 1 when anything became worse by more than
+chance and more than 3 %.
 
-      --json FILE        write the result, for compare
+      --json FILE        write the result, for report and compare
       --markdown FILE    write the tables to FILE instead of standard output
-      --plots DIR        draw a picture for each workload into DIR
+      --plots DIR        draw pictures of each workload into DIR
       --format svg|png   of the pictures (default svg)
       --rounds N         instead of the plan's
       --seconds N        instead of the plan's
       --trackers A,B     only these of the plan's trackers
       --workloads A,B    only these of the plan's workloads
+      --program NAME=PATH
+                         start PATH where the plan says NAME; may be repeated
+  -v, --version          print the version
   -h, --help             print this
 `
 
@@ -40,50 +52,67 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run returns the exit code: 1 when something failed or became slower, 2 for
+// run returns the exit code: 1 when something failed or became worse, 2 for
 // wrong flags.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if len(args) > 0 && args[0] == "compare" {
-		return compare(args[1:], stdout, stderr)
+	verb := ""
+	if len(args) > 0 && (args[0] == "compare" || args[0] == "report") {
+		verb, args = args[0], args[1:]
 	}
-	var o options
-	f := flag.NewFlagSet("spate-bench", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
-	f.StringVar(&o.json, "json", "", "")
-	f.StringVar(&o.markdown, "markdown", "", "")
-	f.StringVar(&o.plots, "plots", "", "")
-	f.StringVar(&o.format, "format", "svg", "")
-	f.IntVar(&o.rounds, "rounds", 0, "")
-	f.IntVar(&o.seconds, "seconds", 0, "")
-	f.StringVar(&o.trackers, "trackers", "", "")
-	f.StringVar(&o.workloads, "workloads", "", "")
-	err := f.Parse(args)
+	o, err := parseFlags(verb, args)
 	switch {
-	case err == flag.ErrHelp:
+	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)
 		return 0
-	case err == nil && f.NArg() != 1:
-		err = fmt.Errorf("needs one plan")
-	}
-	if err != nil {
+	case err != nil:
 		fmt.Fprintf(stderr, "spate-bench: %v\n\n%s", err, usage)
 		return 2
+	case o.version:
+		fmt.Fprintln(stdout, version)
+		return 0
 	}
-	if err := o.run(ctx, f.Arg(0), stdout, stderr); err != nil {
+	switch verb {
+	case "compare":
+		var worse int
+		if worse, err = compare(o.files, stdout); err == nil && worse > 0 {
+			return 1
+		}
+	case "report":
+		err = o.report(stdout)
+	default:
+		err = o.measure(ctx, stdout, stderr)
+	}
+	if err != nil {
 		fmt.Fprintf(stderr, "spate-bench: %v\n", err)
 		return 1
 	}
 	return 0
 }
 
-type options struct {
-	json, markdown, plots, format string
-	trackers, workloads           string
-	rounds, seconds               int
+func compare(files []string, stdout io.Writer) (worse int, err error) {
+	before, err := bench.Read(files[0])
+	if err != nil {
+		return 0, err
+	}
+	after, err := bench.Read(files[1])
+	if err != nil {
+		return 0, err
+	}
+	return bench.Compare(stdout, before, after), nil
 }
 
-func (o *options) run(ctx context.Context, path string, stdout, stderr io.Writer) error {
-	plan, err := bench.LoadPlan(path)
+// report writes what was asked for of results that were measured before.
+func (o *options) report(stdout io.Writer) error {
+	result, err := bench.Read(o.files...)
+	if err != nil {
+		return err
+	}
+	return o.write(result, stdout)
+}
+
+// measure runs the plan.
+func (o *options) measure(ctx context.Context, stdout, stderr io.Writer) error {
+	plan, err := bench.LoadPlan(o.files[0])
 	if err != nil {
 		return err
 	}
@@ -93,13 +122,24 @@ func (o *options) run(ctx context.Context, path string, stdout, stderr io.Writer
 	if o.seconds > 0 {
 		plan.Seconds = o.seconds
 	}
+	if err := plan.UsePrograms(o.programs); err != nil {
+		return err
+	}
 	if err := plan.Select(o.trackers, o.workloads); err != nil {
 		return err
 	}
-	result, err := bench.Run(ctx, plan, stderr)
-	if err != nil {
+	if err := o.checkFiles(); err != nil {
+		return err // not after an hour of measuring
+	}
+	result, err := bench.Run(ctx, plan, bench.Build{Version: version, Commit: commit}, stderr)
+	if result == nil || len(result.Samples) == 0 {
 		return err
 	}
+	// What was measured before an error, or Ctrl-C, is not thrown away.
+	return errors.Join(err, o.write(result, stdout))
+}
+
+func (o *options) write(result *bench.Result, stdout io.Writer) error {
 	if o.json != "" {
 		if err := writeTo(o.json, result.Write); err != nil {
 			return err
@@ -130,23 +170,4 @@ func writeTo(path string, write func(io.Writer) error) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return f.Close()
-}
-
-func compare(args []string, stdout, stderr io.Writer) int {
-	if len(args) != 2 {
-		fmt.Fprintf(stderr, "spate-bench: compare needs two results\n\n%s", usage)
-		return 2
-	}
-	before, err := bench.Read(args[0])
-	if err == nil {
-		var after *bench.Result
-		if after, err = bench.Read(args[1]); err == nil {
-			if bench.Compare(stdout, before, after) > 0 {
-				return 1
-			}
-			return 0
-		}
-	}
-	fmt.Fprintf(stderr, "spate-bench: %v\n", err)
-	return 1
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -23,14 +24,26 @@ func writePlan(t *testing.T, text string) string {
 func TestWrongPlansAreExplained(t *testing.T) {
 	const ok = "[[trackers]]\nname = \"a\"\nprocesses = [[\"true\"]]\n[[workloads]]\nname = \"w\"\n"
 	for _, c := range []struct{ name, text, want string }{
+		{"no TOML", "rounds\n", "line 1: is no valid TOML"},
+		{"type", "rounds = \"a\"\n" + ok, "line 1: rounds needs a whole number"},
+		{"rounds", "rounds = 0\n" + ok, "line 1: rounds = 0: needs a number from 1 to 1000"},
+		{"two at once", "rounds = 0\nseconds = 0\n" + ok, "line 2: seconds = 0: needs a number from 1 to 86400"},
+		{"empty process", strings.Replace(ok, "\"true\"", "", 1), "line 3: trackers[0].processes = [[]]: needs a program in each list"},
+		{"same tracker", ok + ok[:strings.Index(ok, "[[work")], "line 7: trackers[1].name = \"a\": there is another one of that name"},
+		{"name", ok + "[[workloads]]\nname = \"../w\"\n", "line 7: workloads[1].name = \"../w\": needs a name without slashes"},
+		{"rates", ok + "rates = [-1.0]\n", "line 6: workloads[0].rates = [-1]: needs numbers"},
+		{"memory", ok + "memory = true\n", "line 6: workloads[0].memory = true: needs fill"},
+		{"fill", ok + "fill = -1\n", "line 6: workloads[0].fill = -1: needs a number from 0"},
+		{"environment", strings.Replace(ok, "[[workloads]]", "env = [\"A\"]\n[[workloads]]", 1), "line 4: trackers[0].env = \"A\": needs NAME=VALUE"},
+		{"nested load key", ok + "[workloads.load]\nmix = {cleint = \"mixed\"}\n", "line 7: workloads[0].load.mix.cleint is no key here: did you mean client?"},
 		{"empty", "", "at least one [[trackers]] and one [[workloads]]"},
-		{"unknown key", "runds = 3\n" + ok, "runds"},
-		{"processors", "server_cpus = \"first\"\n" + ok, `server_cpus: "first" is no list of processors`},
-		{"unknown workload", strings.Replace(ok, "[[workloads]]", "workloads = [\"x\"]\n[[workloads]]", 1), `there is no workload "x"`},
-		{"load key", ok + "[workloads.load]\nspeed = 3\n", "workload w: load"},
-		{"load value", ok + "[workloads.load]\nnum_workers = 0\n", "num_workers = 0: needs a number of at least 1"},
-		{"no processes", "[[trackers]]\nname = \"a\"\n[[workloads]]\nname = \"w\"\n", "needs a name and processes"},
-		{"same name", ok + "[[workloads]]\nname = \"w\"\n", "needs a name of its own"},
+		{"unknown key", "runds = 3\n" + ok, "line 1: runds is no key here: did you mean rounds?"},
+		{"processors", "server_cpus = \"first\"\n" + ok, `line 1: server_cpus = "first": "first" is no list of processors`},
+		{"unknown workload", strings.Replace(ok, "[[workloads]]", "workloads = [\"x\"]\n[[workloads]]", 1), `line 4: trackers[0].workloads names "x": there is no such workload`},
+		{"load key", ok + "[workloads.load]\nspeed = 3\n", "line 7: workloads[0].load.speed is no key here"},
+		{"load value", ok + "[workloads.load]\nnum_workers = 0\n", "line 7: workloads[0].load.num_workers = 0: needs a number of at least 1"},
+		{"no processes", "[[trackers]]\nname = \"a\"\n[[workloads]]\nname = \"w\"\n", "line 1: trackers[0].processes is missing"},
+		{"same name", ok + "[[workloads]]\nname = \"w\"\n", "line 7: workloads[1].name = \"w\": there is another one of that name"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := LoadPlan(writePlan(t, c.text))
@@ -78,7 +91,7 @@ func made(scale float64) *Result {
 		r.Samples = append(r.Samples,
 			Sample{Tracker: "a", Workload: "close", Round: round, CPUMicros: 10 * jitter * scale, PerSecond: 100, P99Micros: 50},
 			Sample{Tracker: "b", Workload: "close", Round: round, CPUMicros: 20 * jitter, PerSecond: 50, P99Micros: 90},
-			Sample{Tracker: "a", Workload: "memory", Round: round, BytesPerPeer: 16},
+			Sample{Tracker: "a", Workload: "memory", Round: round, BytesPerPeer: 16, Points: []Point{{0, 1 << 20}, {1000, 2 << 20}}},
 			Sample{Tracker: "a", Workload: "rates", Round: round, Rate: 100, P99Micros: 100},
 			Sample{Tracker: "a", Workload: "rates", Round: round, Rate: 200, P99Micros: 400},
 			Sample{Tracker: "a", Workload: "cores", Round: round, Cores: 1, PerSecond: 100, CPUMicros: 10},
@@ -100,7 +113,7 @@ func TestMarkdownComparesWithTheFirstTracker(t *testing.T) {
 
 func TestCompareFindsARegression(t *testing.T) {
 	var b bytes.Buffer
-	if n := Compare(&b, made(1), made(1.5)); n != 1 || !strings.Contains(b.String(), "| slower |") {
+	if n := Compare(&b, made(1), made(1.5)); n != 1 || !strings.Contains(b.String(), "| worse |") {
 		t.Errorf("%d slower, want 1:\n%s", n, &b)
 	}
 	b.Reset()
@@ -108,7 +121,7 @@ func TestCompareFindsARegression(t *testing.T) {
 		t.Errorf("%d slower than itself:\n%s", n, &b)
 	}
 	b.Reset()
-	if n := Compare(&b, made(1.5), made(1)); n != 0 || !strings.Contains(b.String(), "| faster |") {
+	if n := Compare(&b, made(1.5), made(1)); n != 0 || !strings.Contains(b.String(), "| better |") {
 		t.Errorf("%d slower, want 0 and one faster:\n%s", n, &b)
 	}
 }
@@ -127,7 +140,7 @@ func TestResultSurvivesItsFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(got.Samples, made(1).Samples) {
+	if !reflect.DeepEqual(got.Samples, made(1).Samples) {
 		t.Errorf("read %+v", got.Samples)
 	}
 	if _, err := Read(writePlan(t, "{}")); err == nil {
@@ -137,8 +150,8 @@ func TestResultSurvivesItsFile(t *testing.T) {
 
 func TestPlotDrawsEachWorkload(t *testing.T) {
 	files, err := made(1).Plot(t.TempDir(), "svg")
-	if err != nil || len(files) != 4 {
-		t.Fatalf("%v, %v; want four files", files, err)
+	if err != nil || len(files) != 5 {
+		t.Fatalf("%v, %v; want five files", files, err)
 	}
 	for _, f := range files {
 		if b, err := os.ReadFile(f); err != nil || !bytes.Contains(b, []byte("<svg")) {
@@ -152,5 +165,79 @@ func TestCheckedInPlansLoad(t *testing.T) {
 		if _, err := LoadPlan(path); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// The rounds of one run are no pairs of another's: in which order they came must
+// not matter, and two noisy runs must not look different.
+func TestRatioOfRunsKnowsNoPairs(t *testing.T) {
+	a, b := []float64{10, 12, 11, 13, 9}, []float64{5, 4.5, 6, 5.5, 6.5}
+	first, second := estimateRatioOfRuns(a, b), estimateRatioOfRuns([]float64{9, 10, 11, 12, 13}, b)
+	if math.Abs(first.Mean-second.Mean) > 1e-9 || math.Abs(first.Low-second.Low) > 1e-9 {
+		t.Errorf("%+v and %+v differ by the order of rounds", first, second)
+	}
+	// The geometric means differ by this, and the deviation within each is near 14 %.
+	mean := math.Exp((math.Log(10*12*11*13*9.0) - math.Log(5*4.5*6*5.5*6.5)) / 5)
+	if math.Abs(first.Mean-mean) > 1e-9 || first.Low < 1.6 || first.High > 2.5 || first.Low > mean || first.High < mean {
+		t.Errorf("ratio is %+v, want %v within some 20 %%", first, mean)
+	}
+	if noisy := estimateRatioOfRuns([]float64{10, 20, 10}, []float64{12, 19, 9}); noisy.Low > 1 || noisy.High < 1 {
+		t.Errorf("ratio of two noisy runs is %+v: it should have 1 in it", noisy)
+	}
+	if one := estimateRatioOfRuns([]float64{4}, []float64{2}); one.Mean != 2 || one.Low != one.High {
+		t.Errorf("ratio of single rounds is %+v, want 2 without an interval", one)
+	}
+}
+
+func TestCompareNamesWhatOnlyOneRunHas(t *testing.T) {
+	before, after := made(1), made(1)
+	before.Samples = slices.DeleteFunc(before.Samples, func(s Sample) bool { return s.Tracker == "b" })
+	after.Samples = slices.DeleteFunc(after.Samples, func(s Sample) bool { return s.Cores == 2 })
+	after.Machine.Kernel = "another"
+	var b bytes.Buffer
+	Compare(&b, before, after)
+	for _, want := range []string{"different machines", "| close | b | closed | | | | | only in the second run |", "| cores | a | closed, 2 cores | | | | | only in the first run |"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("comparison does not say %q:\n%s", want, &b)
+		}
+	}
+}
+
+func TestPiecesOfARunAreReadAsOne(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, r *Result) string {
+		path := filepath.Join(dir, name)
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := r.Write(f); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	other := made(1)
+	other.Machine.Commit = "another"
+	first, second, alien := write("1.json", made(1)), write("2.json", made(2)), write("3.json", other)
+	r, err := Read(first, second)
+	if err != nil || len(r.Samples) != 2*len(made(1).Samples) {
+		t.Errorf("%d samples, %v; want those of both", len(r.Samples), err)
+	}
+	if _, err := Read(first, alien); err == nil || !strings.Contains(err.Error(), "no pieces of one run") {
+		t.Errorf("error is %v, want one that refuses pieces of different runs", err)
+	}
+}
+
+func TestThinKeepsBothEnds(t *testing.T) {
+	many := make([]Point, 1234)
+	for i := range many {
+		many[i].Peers = uint64(i)
+	}
+	if got := thin(many); len(got) != maxPoints || got[0].Peers != 0 || got[maxPoints-1].Peers != 1233 {
+		t.Errorf("%d points from %v to %v", len(got), got[0], got[len(got)-1])
+	}
+	if got := thin(many[:3]); len(got) != 3 {
+		t.Errorf("%d points of 3", len(got))
 	}
 }

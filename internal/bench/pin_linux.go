@@ -39,7 +39,7 @@ func pinProcess(cpus []int) error {
 			continue
 		}
 		if err := unix.SchedSetaffinity(id, &set); err != nil && err != unix.ESRCH {
-			return fmt.Errorf("processors %v: %w", cpus, err)
+			return fmt.Errorf("generator_cpus: processors %v: %w", cpus, err)
 		}
 	}
 	runtime.GOMAXPROCS(len(cpus))

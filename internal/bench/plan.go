@@ -1,14 +1,9 @@
 package bench
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
-
-	"github.com/pelletier/go-toml/v2"
 
 	"spate/internal/load"
 )
@@ -50,12 +45,18 @@ type Tracker struct {
 	Env   []string          `toml:"env"`
 	// Workloads that it can do, by name; empty is all.
 	Workloads []string `toml:"workloads"`
+	// Version is a command whose first line of output says which version it is;
+	// empty takes what Go's linker has noted in the program, or its checksum.
+	Version []string `toml:"version"`
 }
 
 // Workload is one kind of load.
 type Workload struct {
 	Name string `toml:"name"`
-	// Memory reports the growth of resident memory for each answered announce.
+	// Fill is how many announces are sent, as fast as they go, before anything is
+	// measured. Resident memory is noted on the way.
+	Fill int `toml:"fill"`
+	// Memory says that filling is all there is to measure.
 	Memory bool `toml:"memory"`
 	// Rates, in requests a second, are run as open loops one after another; empty
 	// is one closed loop.
@@ -70,86 +71,6 @@ type Workload struct {
 	config load.Config
 }
 
-// LoadPlan reads a plan. All that is wrong with it is in the error.
-func LoadPlan(path string) (*Plan, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("plan: %w", err)
-	}
-	p := &Plan{ServerCPUs: "0", GeneratorCPUs: "1", Rounds: 5, Seconds: 5, Warmup: 1}
-	if err := toml.NewDecoder(bytes.NewReader(b)).DisallowUnknownFields().Decode(p); err != nil {
-		var unknown *toml.StrictMissingError
-		if errors.As(err, &unknown) {
-			return nil, fmt.Errorf("plan %s: unknown keys:\n%s", path, unknown.String())
-		}
-		return nil, fmt.Errorf("plan %s: %w", path, err)
-	}
-	if err := p.validate(); err != nil {
-		return nil, fmt.Errorf("plan %s:\n%w", path, err)
-	}
-	return p, nil
-}
-
-func (p *Plan) validate() error {
-	var errs []error
-	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if p.Rounds < 1 || p.Seconds < 1 || p.Warmup < 0 {
-		add("rounds and seconds need to be at least 1, warmup at least 0")
-	}
-	for key, list := range map[string]string{"server_cpus": p.ServerCPUs, "generator_cpus": p.GeneratorCPUs} {
-		if _, err := parseCPUs(list); err != nil {
-			add("%s: %w", key, err)
-		}
-	}
-	if len(p.Trackers) == 0 || len(p.Workloads) == 0 {
-		add("at least one [[trackers]] and one [[workloads]] are needed")
-	}
-	names := map[string]bool{}
-	for i := range p.Workloads {
-		w := &p.Workloads[i]
-		if w.Name == "" || names[w.Name] {
-			add("workloads: name = %q: needs a name of its own", w.Name)
-		}
-		names[w.Name] = true
-		if len(w.ServerCPUs) == 0 {
-			w.ServerCPUs = []string{p.ServerCPUs}
-		}
-		for _, list := range w.ServerCPUs {
-			if _, err := parseCPUs(list); err != nil {
-				add("workload %s: server_cpus: %w", w.Name, err)
-			}
-		}
-		if err := w.readLoad(); err != nil {
-			add("workload %s: %w", w.Name, err)
-		}
-	}
-	for i := range p.Trackers {
-		t := &p.Trackers[i]
-		if t.Name == "" || len(t.Processes) == 0 {
-			add("trackers: name = %q: needs a name and processes", t.Name)
-		}
-		for _, w := range t.Workloads {
-			if !names[w] {
-				add("tracker %s: there is no workload %q", t.Name, w)
-			}
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// readLoad turns the workload's table into spate-load's configuration.
-func (w *Workload) readLoad() error {
-	w.config = load.DefaultConfig()
-	b, err := toml.Marshal(w.Load)
-	if err != nil {
-		return err
-	}
-	if err := toml.NewDecoder(bytes.NewReader(b)).DisallowUnknownFields().Decode(&w.config); err != nil {
-		return fmt.Errorf("load: %w", err)
-	}
-	return w.config.Validate()
-}
-
 // does reports whether t can do the workload.
 func (t *Tracker) does(w *Workload) bool {
 	return len(t.Workloads) == 0 || slices.Contains(t.Workloads, w.Name)
@@ -158,18 +79,55 @@ func (t *Tracker) does(w *Workload) bool {
 // Select keeps the trackers and workloads that are named in comma-separated
 // lists; an empty list keeps all.
 func (p *Plan) Select(trackers, workloads string) error {
-	if trackers != "" {
-		names := strings.Split(trackers, ",")
-		p.Trackers = slices.DeleteFunc(p.Trackers, func(t Tracker) bool { return !slices.Contains(names, t.Name) })
-		if len(p.Trackers) != len(names) {
-			return fmt.Errorf("trackers %s: the plan does not have all of them", trackers)
+	var err error
+	p.Trackers, err = keep("tracker", trackers, p.Trackers, func(t *Tracker) string { return t.Name })
+	if err != nil {
+		return err
+	}
+	p.Workloads, err = keep("workload", workloads, p.Workloads, func(w *Workload) string { return w.Name })
+	return err
+}
+
+// keep returns those of all that a comma-separated list names, in the plan's order.
+func keep[T any](kind, list string, all []T, name func(*T) string) ([]T, error) {
+	if list == "" {
+		return all, nil
+	}
+	var kept []T
+	var have []string
+	wanted := strings.Split(list, ",")
+	for i := range all {
+		have = append(have, name(&all[i]))
+		if slices.Contains(wanted, name(&all[i])) {
+			kept = append(kept, all[i])
 		}
 	}
-	if workloads != "" {
-		names := strings.Split(workloads, ",")
-		p.Workloads = slices.DeleteFunc(p.Workloads, func(w Workload) bool { return !slices.Contains(names, w.Name) })
-		if len(p.Workloads) != len(names) {
-			return fmt.Errorf("workloads %s: the plan does not have all of them", workloads)
+	for _, w := range wanted {
+		if !slices.Contains(have, w) {
+			return nil, fmt.Errorf("there is no %s %q: the plan has %s", kind, w, strings.Join(have, ", "))
+		}
+	}
+	return kept, nil
+}
+
+// UsePrograms replaces programs by others: each pair is "NAME=PATH", and NAME is
+// what stands first in a tracker's processes.
+func (p *Plan) UsePrograms(pairs []string) error {
+	for _, pair := range pairs {
+		name, path, ok := strings.Cut(pair, "=")
+		if !ok || name == "" || path == "" {
+			return fmt.Errorf("--program %s: needs NAME=PATH", pair)
+		}
+		used := false
+		for i := range p.Trackers {
+			for _, args := range append(p.Trackers[i].Processes, p.Trackers[i].Version) {
+				if len(args) > 0 && args[0] == name {
+					args[0], used = path, true
+				}
+			}
+		}
+		if !used {
+			return fmt.Errorf("--program %s: no tracker of the plan starts a program of that name", pair)
 		}
 	}
 	return nil

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"image/color"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 )
 
 const (
@@ -29,14 +31,14 @@ var palette = [...]color.RGBA{
 	{0xf0, 0xe4, 0x42, 0xff},
 }
 
-// Plot draws, for each workload, a picture into dir: bars of CPU time per
-// request, bars of bytes per peer for memory workloads, latency over rate for
-// workloads with several rates, and throughput over cores for those on several
-// sets of processors. format is svg or png. It returns the files'
+// Plot draws pictures of each workload into dir: CPU time per request in bars;
+// latency over rate, where there are several rates, or bars of it, for one; memory
+// over peers, for workloads that fill the tracker; and throughput over cores for
+// those on several sets of processors. format is svg or png. It returns the files'
 // names.
 func (r *Result) Plot(dir, format string) ([]string, error) {
-	if format != "svg" && format != "png" {
-		return nil, fmt.Errorf("plot format %q: needs svg or png", format)
+	if err := CheckFormat(format); err != nil {
+		return nil, err
 	}
 	byWorkload := map[string][]*series{}
 	var order []string
@@ -48,53 +50,163 @@ func (r *Result) Plot(dir, format string) ([]string, error) {
 	}
 	var files []string
 	for _, name := range order {
-		p, err := picture(name, byWorkload[name])
-		if err != nil {
-			return files, fmt.Errorf("plot of %s: %w", name, err)
+		for _, drawing := range drawings(name, byWorkload[name]) {
+			p, err := drawing.draw()
+			if err != nil {
+				return files, fmt.Errorf("plot of %s: %w", name, err)
+			}
+			path := filepath.Join(dir, strings.ReplaceAll(drawing.file, " ", "-")+"."+format)
+			if err := p.Save(plotWidth, drawing.height(), path); err != nil {
+				return files, fmt.Errorf("plot of %s: %w", name, err)
+			}
+			files = append(files, path)
 		}
-		path := filepath.Join(dir, strings.ReplaceAll(name, " ", "-")+"."+format)
-		if err := p.Save(plotWidth, plotHeight, path); err != nil {
-			return files, fmt.Errorf("plot of %s: %w", name, err)
-		}
-		files = append(files, path)
 	}
 	return files, nil
 }
 
-func picture(name string, groups []*series) (*plot.Plot, error) {
-	switch {
-	case groups[0].rate > 0:
-		return curves(name, groups, axes{"requests per second", "p99 latency (ms)", true},
-			func(g *series) float64 { return g.rate }, func(s *Sample) float64 { return max(s.P99Micros/1e3, 1e-3) })
-	case severalCores(groups):
-		return curves(name, groups, axes{"cores", "answered requests per second", false},
-			func(g *series) float64 { return float64(g.cores) }, func(s *Sample) float64 { return s.PerSecond })
-	case groups[0].samples[0].BytesPerPeer != 0:
-		return bars(name, "bytes of resident memory per peer", groups, func(s *Sample) float64 { return s.BytesPerPeer })
-	default:
-		return bars(name, "server CPU time per request (µs)", groups, cpuMicros)
+// CheckFormat reports whether pictures can be of a format.
+func CheckFormat(format string) error {
+	if format != "svg" && format != "png" {
+		return fmt.Errorf("format %q: needs svg or png", format)
 	}
+	return nil
 }
 
-// bars draws one bar for each tracker, of the median over rounds.
+// drawing is one picture to be.
+type drawing struct {
+	file string
+	bars int // how many there are, 0 for curves
+	draw func() (*plot.Plot, error)
+}
+
+func (d *drawing) height() vg.Length {
+	if d.bars == 0 {
+		return plotHeight
+	}
+	return barRoom*vg.Length(d.bars) + barFrame
+}
+
+// drawings returns the pictures of one workload.
+func drawings(name string, groups []*series) []drawing {
+	var all []drawing
+	filled := slices.ContainsFunc(groups, func(g *series) bool { return len(g.points()) > 0 })
+	if filled {
+		all = append(all, drawing{name + "-memory", 0, func() (*plot.Plot, error) { return memoryCurves(name, groups) }})
+	}
+	rates := map[float64]bool{}
+	for _, g := range groups {
+		rates[g.rate] = true
+	}
+	switch {
+	case len(rates) > 1:
+		all = append(all, drawing{name, 0, func() (*plot.Plot, error) {
+			return curves(name, groups, axes{"requests per second", "p99 latency (ms)", true},
+				func(g *series) float64 { return g.rate }, func(s *Sample) float64 { return max(s.P99Micros/1e3, 1e-3) })
+		}})
+	case severalCores(groups):
+		all = append(all, drawing{name, 0, func() (*plot.Plot, error) {
+			return curves(name, groups, axes{"cores", "answered requests per second", false},
+				func(g *series) float64 { return float64(g.cores) }, func(s *Sample) float64 { return s.PerSecond })
+		}})
+	case groups[0].rate > 0:
+		title := fmt.Sprintf("%s, %.0f requests a second", name, groups[0].rate)
+		all = append(all, drawing{name, len(groups), func() (*plot.Plot, error) {
+			return bars(title, "p99.9 latency (ms)", groups, func(s *Sample) float64 { return s.P999Micros / 1e3 })
+		}})
+	default:
+		all = append(all, drawing{name, len(groups), func() (*plot.Plot, error) {
+			return bars(name, "server CPU time per request (µs)", groups, cpuMicros)
+		}})
+	}
+	return all
+}
+
+// points returns memory over peers, of the last round.
+func (g *series) points() []Point { return g.samples[len(g.samples)-1].Points }
+
+// Room for each bar, and for what is around them.
+const (
+	barRoom  = 1.1 * vg.Centimeter
+	barFrame = 3 * vg.Centimeter
+	barWidth = 0.65 * vg.Centimeter
+)
+
+// bars draws one bar for each tracker, of the median over rounds, with the lowest
+// and the highest as whiskers.
 func bars(title, unit string, groups []*series, figure func(*Sample) float64) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = title
-	p.Y.Label.Text = unit
-	p.Y.Min = 0
-	var names []string
+	p.X.Label.Text = unit
+	names := make([]string, len(groups))
+	var ends plotter.XYLabels
+	var spread whiskers
 	for i, g := range groups {
-		bar, err := plotter.NewBarChart(plotter.Values{median(g.column(figure))}, vg.Points(32))
+		at := float64(len(groups) - 1 - i) // the first on top
+		values := g.column(figure)
+		middle := median(values)
+		bar, err := plotter.NewBarChart(plotter.Values{middle}, barWidth)
 		if err != nil {
 			return nil, err
 		}
-		bar.XMin = float64(i)
-		bar.Color = palette[i%len(palette)]
-		bar.LineStyle.Width = 0
+		bar.Horizontal, bar.XMin, bar.Color, bar.LineStyle.Width = true, at, palette[i%len(palette)], 0
 		p.Add(bar)
-		names = append(names, g.tracker)
+		names[len(groups)-1-i] = g.tracker
+		ends.XYs = append(ends.XYs, plotter.XY{X: slices.Max(values), Y: at})
+		ends.Labels = append(ends.Labels, fmt.Sprintf(" %.3g", middle))
+		spread.XYs = append(spread.XYs, plotter.XY{X: middle, Y: at})
+		spread.errors = append(spread.errors, struct{ Low, High float64 }{middle - slices.Min(values), slices.Max(values) - middle})
 	}
-	p.NominalX(names...)
+	lines, err := plotter.NewXErrorBars(spread)
+	if err != nil {
+		return nil, err
+	}
+	labels, err := plotter.NewLabels(ends)
+	if err != nil {
+		return nil, err
+	}
+	for i := range labels.TextStyle {
+		labels.TextStyle[i].YAlign = draw.YCenter
+	}
+	p.Add(lines, labels)
+	p.NominalY(names...)
+	p.X.Min = 0
+	p.X.Max *= 1.1 // the last label needs room on the right
+	return p, nil
+}
+
+// whiskers are points with how far they spread to both sides.
+type whiskers struct {
+	plotter.XYs
+	errors plotter.XErrors
+}
+
+func (w whiskers) XError(i int) (low, high float64) { return w.errors[i].Low, w.errors[i].High }
+
+// memoryCurves draws resident memory over peers, a line for each tracker.
+func memoryCurves(name string, groups []*series) (*plot.Plot, error) {
+	p := plot.New()
+	p.Title.Text = name
+	p.X.Label.Text, p.Y.Label.Text = "peers (thousands)", "resident memory (MiB)"
+	p.X.Min, p.Y.Min = 0, 0
+	p.Legend.Top, p.Legend.Left = true, true
+	p.Add(plotter.NewGrid())
+	for i, g := range groups {
+		var points plotter.XYs
+		for _, at := range g.points() {
+			points = append(points, plotter.XY{X: float64(at.Peers) / 1e3, Y: float64(at.Bytes) / (1 << 20)})
+		}
+		if len(points) == 0 {
+			continue
+		}
+		line, err := plotter.NewLine(points)
+		if err != nil {
+			return nil, err
+		}
+		line.Color, line.Width = palette[i%len(palette)], vg.Points(1.5)
+		p.Add(line)
+		p.Legend.Add(g.tracker, line)
+	}
 	return p, nil
 }
 

@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"time"
 )
@@ -19,7 +19,14 @@ type Result struct {
 	Seconds       int       `json:"seconds"`
 	ServerCPUs    string    `json:"server_cpus"`
 	GeneratorCPUs string    `json:"generator_cpus"`
-	Samples       []Sample  `json:"samples"`
+	// Versions are what each tracker's programs say, or their checksums.
+	Versions map[string]string `json:"versions"`
+	Samples  []Sample          `json:"samples"`
+}
+
+// Build says which spate-bench this is.
+type Build struct {
+	Version, Commit string
 }
 
 // Machine says where a run was made.
@@ -28,7 +35,8 @@ type Machine struct {
 	Cores   int    `json:"cores"`
 	Kernel  string `json:"kernel"`
 	Go      string `json:"go"`
-	Version string `json:"version"` // of spate-bench's own source
+	Version string `json:"version"` // of spate-bench, and so of the source it was built from
+	Commit  string `json:"commit"`  // of that
 }
 
 // Sample is one tracker under one workload in one round.
@@ -43,11 +51,20 @@ type Sample struct {
 	P50Micros    float64 `json:"p50_us"`                   // latency
 	P99Micros    float64 `json:"p99_us"`                   // latency
 	P999Micros   float64 `json:"p99_9_us"`                 // latency
+	MaxMicros    float64 `json:"max_us"`                   // latency
+	Failures     uint64  `json:"failures"`                 // replies with a failure reason
 	Switches     float64 `json:"context_switches"`         // for each answered request
 	PeakBytes    uint64  `json:"peak_bytes"`               // resident
-	BytesPerPeer float64 `json:"bytes_per_peer,omitempty"` // of memory workloads
+	BytesPerPeer float64 `json:"bytes_per_peer,omitempty"` // of workloads that fill the tracker
+	Points       []Point `json:"points,omitempty"`         // while it was filled
 	Faults       uint64  `json:"faults"`                   // as spate-load counts them
 	Saturated    bool    `json:"saturated,omitempty"`      // the generator was the limit
+}
+
+// Point is how much memory a tracker had at some time while it was filled.
+type Point struct {
+	Peers uint64 `json:"peers"` // announces answered, each by another peer
+	Bytes uint64 `json:"bytes"` // resident
 }
 
 // line is the sample in one line of progress.
@@ -63,14 +80,17 @@ func (s *Sample) line() string {
 	if s.BytesPerPeer > 0 {
 		b += fmt.Sprintf("  %.1f B/peer", s.BytesPerPeer)
 	}
+	if s.Saturated {
+		b += "  generator saturated"
+	}
 	if s.Faults > 0 {
 		b += fmt.Sprintf("  %d faults", s.Faults)
 	}
 	return b
 }
 
-func thisMachine() Machine {
-	m := Machine{Cores: runtime.NumCPU(), Go: runtime.Version(), CPU: runtime.GOARCH, Version: "unknown"}
+func thisMachine(b Build) Machine {
+	m := Machine{Cores: runtime.NumCPU(), Go: runtime.Version(), CPU: runtime.GOARCH, Version: b.Version, Commit: b.Commit}
 	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range strings.SplitSeq(string(b), "\n") {
 			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
@@ -82,13 +102,6 @@ func thisMachine() Machine {
 	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		m.Kernel = strings.TrimSpace(string(b))
 	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				m.Version = s.Value
-			}
-		}
-	}
 	return m
 }
 
@@ -99,20 +112,36 @@ func (r *Result) Write(w io.Writer) error {
 	return enc.Encode(r)
 }
 
-// Read reads what Write wrote.
-func Read(path string) (*Result, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
+// Read reads what Write wrote. Several files are read as one result: those of a
+// run in pieces, whose machine has to be the same.
+func Read(paths ...string) (*Result, error) {
+	var whole *Result
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		var r Result
+		if err := json.Unmarshal(b, &r); err != nil {
+			return nil, fmt.Errorf("%s: no result of spate-bench: %w", path, err)
+		}
+		if len(r.Samples) == 0 {
+			return nil, fmt.Errorf("%s: no result of spate-bench: it has no samples", path)
+		}
+		if whole == nil {
+			whole = &r
+			continue
+		}
+		if r.Machine != whole.Machine {
+			return nil, fmt.Errorf("%s: made on another machine, kernel or commit than %s: they are no pieces of one run", path, paths[0])
+		}
+		if whole.Versions == nil {
+			whole.Versions = map[string]string{}
+		}
+		maps.Copy(whole.Versions, r.Versions)
+		whole.Samples = append(whole.Samples, r.Samples...)
 	}
-	var r Result
-	if err := json.Unmarshal(b, &r); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if len(r.Samples) == 0 {
-		return nil, fmt.Errorf("%s: no result of spate-bench: it has no samples", path)
-	}
-	return &r, nil
+	return whole, nil
 }
 
 // series are the samples of one tracker under one workload at one rate on one
@@ -154,3 +183,18 @@ func (g *series) column(figure func(*Sample) float64) []float64 {
 }
 
 func cpuMicros(s *Sample) float64 { return s.CPUMicros }
+
+// maxPoints is how many points a result keeps.
+const maxPoints = 100
+
+// thin keeps as many points as a picture needs, the first and the last included.
+func thin(points []Point) []Point {
+	if len(points) <= maxPoints {
+		return points
+	}
+	kept := make([]Point, maxPoints)
+	for i := range kept {
+		kept[i] = points[i*(len(points)-1)/(maxPoints-1)]
+	}
+	return kept
+}

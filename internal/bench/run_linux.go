@@ -16,29 +16,26 @@ import (
 const hashesFile = "hashes.txt"
 
 // Run measures every tracker under every workload it can do, round after round,
-// and writes a line for each measurement to progress.
-func Run(ctx context.Context, p *Plan, progress io.Writer) (*Result, error) {
+// and writes a line for each measurement to progress. With an error it returns
+// what was measured before, if anything was.
+func Run(ctx context.Context, p *Plan, b Build, progress io.Writer) (*Result, error) {
 	dir, err := os.MkdirTemp("", "spate-bench")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	if err := writeCertificate(dir); err != nil {
+	if err := p.prepare(dir); err != nil {
 		return nil, err
 	}
-	generatorCPUs, err := parseCPUs(p.GeneratorCPUs)
-	if err != nil {
-		return nil, err
+	r := &Result{
+		Machine: thisMachine(b), When: time.Now().UTC().Truncate(time.Second), Rounds: p.Rounds, Seconds: p.Seconds,
+		ServerCPUs: p.ServerCPUs, GeneratorCPUs: p.GeneratorCPUs, Versions: p.versions(ctx),
 	}
-	if err := pinProcess(generatorCPUs); err != nil {
-		return nil, err
-	}
-	r := &Result{Machine: thisMachine(), When: time.Now().UTC().Truncate(time.Second), Rounds: p.Rounds, Seconds: p.Seconds, ServerCPUs: p.ServerCPUs, GeneratorCPUs: p.GeneratorCPUs}
 	for round := range p.Rounds {
 		for i := range p.Workloads {
 			w := &p.Workloads[i]
 			if err := writeHashes(dir, w); err != nil {
-				return nil, err
+				return r, err
 			}
 			for j := range p.Trackers {
 				t := &p.Trackers[j]
@@ -47,12 +44,35 @@ func Run(ctx context.Context, p *Plan, progress io.Writer) (*Result, error) {
 				}
 				m := measurement{ctx: ctx, plan: p, t: t, w: w, dir: dir}
 				if err := r.take(&m, round, progress); err != nil {
-					return nil, err
+					return r, err
 				}
 			}
 		}
 	}
 	return r, nil
+}
+
+// prepare checks what can be checked before minutes of measuring, and pins this
+// process to its processors.
+func (p *Plan) prepare(dir string) error {
+	if err := p.findPrograms(); err != nil {
+		return err
+	}
+	for i := range p.Workloads {
+		for _, list := range p.Workloads[i].ServerCPUs {
+			if err := tryCPUs(list); err != nil {
+				return err
+			}
+		}
+	}
+	if err := writeCertificate(dir); err != nil {
+		return err
+	}
+	generatorCPUs, err := parseCPUs(p.GeneratorCPUs)
+	if err != nil {
+		return err
+	}
+	return pinProcess(generatorCPUs)
 }
 
 // take measures on each of the workload's sets of processors.
@@ -105,7 +125,16 @@ func (m *measurement) run() ([]Sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.plan.Warmup > 0 && !m.w.Memory {
+	var filled *Sample
+	if m.w.Fill > 0 {
+		if filled, err = m.fill(s, cfg, empty); err != nil {
+			return nil, err
+		}
+		if m.w.Memory {
+			return []Sample{*filled}, nil
+		}
+	}
+	if m.plan.Warmup > 0 {
 		warm := cfg
 		warm.Duration = m.plan.Warmup
 		if _, err := load.Run(m.ctx, warm, load.Options{}); err != nil {
@@ -118,9 +147,13 @@ func (m *measurement) run() ([]Sample, error) {
 	}
 	var samples []Sample
 	for _, rate := range rates {
-		sample, err := m.measure(s, cfg, rate, empty)
+		sample, err := m.measure(s, cfg, rate)
 		if err != nil {
 			return nil, err
+		}
+		if filled != nil {
+			sample.BytesPerPeer, sample.Points = filled.BytesPerPeer, filled.Points
+			filled = nil // once is enough
 		}
 		samples = append(samples, sample)
 	}
@@ -128,7 +161,7 @@ func (m *measurement) run() ([]Sample, error) {
 }
 
 // measure runs the load once: closed for rate 0, else open at that rate.
-func (m *measurement) measure(s *server, cfg load.Config, rate float64, empty usage) (Sample, error) {
+func (m *measurement) measure(s *server, cfg load.Config, rate float64) (Sample, error) {
 	cfg.Duration = m.plan.Seconds
 	if rate > 0 {
 		cfg.Rate.Mode, cfg.Rate.RequestsPerSecond = "open", rate
@@ -141,6 +174,13 @@ func (m *measurement) measure(s *server, cfg load.Config, rate float64, empty us
 	if err != nil {
 		return Sample{}, err
 	}
+	sample, err := m.sample(s, report, before)
+	sample.Rate = rate
+	return sample, err
+}
+
+// sample works out what a run of the load has taken since before.
+func (m *measurement) sample(s *server, report *load.Report, before usage) (Sample, error) {
 	after, err := s.usage()
 	if err != nil {
 		return Sample{}, fmt.Errorf("tracker %s under %s: %w; it said:\n%s", m.t.Name, m.w.Name, err, &s.log)
@@ -153,17 +193,13 @@ func (m *measurement) measure(s *server, cfg load.Config, rate float64, empty us
 		return Sample{}, fmt.Errorf("tracker %s under %s answered nothing; it said:\n%s", m.t.Name, m.w.Name, &s.log)
 	}
 	all := report.Tally.All()
-	sample := Sample{
-		Tracker: m.t.Name, Workload: m.w.Name, Rate: rate,
+	return Sample{
+		Tracker: m.t.Name, Workload: m.w.Name,
 		CPUMicros: float64(after.cpu-before.cpu) / answered / 1e3,
 		PerSecond: answered / report.Elapsed.Seconds(),
 		P50Micros: float64(all.ValueAtQuantile(50)) / 1e3, P99Micros: float64(all.ValueAtQuantile(99)) / 1e3,
-		P999Micros: float64(all.ValueAtQuantile(99.9)) / 1e3,
-		Switches:   float64(after.switches-before.switches) / answered, PeakBytes: after.peak,
-		Faults: report.Tally.Faults.Total(), Saturated: report.Saturated,
-	}
-	if m.w.Memory {
-		sample.BytesPerPeer = (float64(after.resident) - float64(empty.resident)) / answered
-	}
-	return sample, nil
+		P999Micros: float64(all.ValueAtQuantile(99.9)) / 1e3, MaxMicros: float64(all.Max()) / 1e3,
+		Switches: float64(after.switches-before.switches) / answered, PeakBytes: after.peak,
+		Faults: report.Tally.Faults.Total(), Failures: report.Tally.Failures, Saturated: report.Saturated,
+	}, nil
 }

@@ -9,6 +9,6 @@ import (
 )
 
 // Run reports that only Linux tells what it needs to know of other processes.
-func Run(context.Context, *Plan, io.Writer) (*Result, error) {
+func Run(context.Context, *Plan, Build, io.Writer) (*Result, error) {
 	return nil, errors.New("spate-bench measures on Linux only")
 }

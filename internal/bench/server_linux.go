@@ -59,10 +59,16 @@ func (t *Tracker) start(ctx context.Context, dir string, cpus []int) (*server, e
 		for _, a := range args {
 			filled = append(filled, fill.Replace(a))
 		}
-		cmd := exec.Command(filled[0], filled[1:]...)
+		program, err := programPath(filled[0])
+		if err != nil {
+			s.stop()
+			return nil, fmt.Errorf("tracker %s: %w", t.Name, err)
+		}
+		cmd := exec.Command(program, filled[1:]...)
 		cmd.Dir = dir
+		cmd.Env = os.Environ()
 		for _, e := range t.Env {
-			cmd.Env = append(cmd.Environ(), fill.Replace(e))
+			cmd.Env = append(cmd.Env, fill.Replace(e))
 		}
 		cmd.Stdout, cmd.Stderr = &s.log, &s.log
 		if err := startOn(cpus, cmd); err != nil {
@@ -76,6 +82,15 @@ func (t *Tracker) start(ctx context.Context, dir string, cpus []int) (*server, e
 		return nil, fmt.Errorf("tracker %s: %w; it said:\n%s", t.Name, err, &s.log)
 	}
 	return s, nil
+}
+
+// programPath returns where a program is, whatever folder it is started in.
+func programPath(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(path)
 }
 
 // freeAddresses returns addresses on loopback that nobody listens on now.

@@ -26,39 +26,83 @@ func estimate(samples []float64) Interval {
 	if n == 0 {
 		return Interval{}
 	}
-	var sum, squares float64
-	for _, x := range samples {
-		sum += x
-	}
-	mean := sum / n
+	mean, variance := meanVariance(samples)
 	if n == 1 {
 		return Interval{mean, mean, mean}
 	}
-	for _, x := range samples {
-		squares += (x - mean) * (x - mean)
-	}
-	t := 1.96
-	if len(samples)-1 <= len(t975) {
-		t = t975[len(samples)-2]
-	}
-	half := t * math.Sqrt(squares/(n-1)/n)
+	half := quantile975(len(samples)-1) * math.Sqrt(variance/n)
 	return Interval{mean, mean - half, mean + half}
 }
 
 // estimateRatio returns the geometric mean of a[i]/b[i], pair by pair: what
 // slows a whole round down falls out of it.
 func estimateRatio(a, b []float64) Interval {
-	var logs []float64
+	var ratios []float64
 	for i := range min(len(a), len(b)) {
 		if a[i] > 0 && b[i] > 0 {
-			logs = append(logs, math.Log(a[i]/b[i]))
+			ratios = append(ratios, math.Log(a[i]/b[i]))
 		}
 	}
-	if len(logs) == 0 {
+	if len(ratios) == 0 {
 		return Interval{}
 	}
-	e := estimate(logs)
+	e := estimate(ratios)
 	return Interval{math.Exp(e.Mean), math.Exp(e.Low), math.Exp(e.High)}
+}
+
+// estimateRatioOfRuns returns the ratio of the geometric means of two sets of
+// samples that have nothing to do with each other, as of two runs, with Welch's
+// interval: the rounds of one run are no pairs of the other's.
+func estimateRatioOfRuns(a, b []float64) Interval {
+	la, lb := logs(a), logs(b)
+	if len(la) == 0 || len(lb) == 0 {
+		return Interval{}
+	}
+	ma, va := meanVariance(la)
+	mb, vb := meanVariance(lb)
+	mean := ma - mb
+	if len(la) < 2 || len(lb) < 2 {
+		return Interval{math.Exp(mean), math.Exp(mean), math.Exp(mean)}
+	}
+	sa, sb := va/float64(len(la)), vb/float64(len(lb))
+	half := 0.0
+	if sa+sb > 0 {
+		// Satterthwaite's degrees of freedom, rounded down, which is on the safe side.
+		df := (sa + sb) * (sa + sb) / (sa*sa/float64(len(la)-1) + sb*sb/float64(len(lb)-1))
+		half = quantile975(int(df)) * math.Sqrt(sa+sb)
+	}
+	return Interval{math.Exp(mean), math.Exp(mean - half), math.Exp(mean + half)}
+}
+
+// logs returns the logarithms of what is above 0.
+func logs(samples []float64) []float64 {
+	var out []float64
+	for _, x := range samples {
+		if x > 0 {
+			out = append(out, math.Log(x))
+		}
+	}
+	return out
+}
+
+// meanVariance returns the mean of samples and their variance, which is 0 for one.
+func meanVariance(samples []float64) (mean, variance float64) {
+	n := float64(len(samples))
+	for _, x := range samples {
+		mean += x / n
+	}
+	for _, x := range samples {
+		variance += (x - mean) * (x - mean) / max(1, n-1)
+	}
+	return mean, variance
+}
+
+// quantile975 returns the 97.5 % quantile of Student's t distribution.
+func quantile975(df int) float64 {
+	if df = max(1, df); df <= len(t975) {
+		return t975[df-1]
+	}
+	return 1.96
 }
 
 // median returns the middle of samples, 0 for none.

@@ -122,13 +122,24 @@ func (d *Document) Locate(err error) error {
 	for _, e := range all {
 		var p *Problem
 		if errors.As(e, &p) && p.Line == 0 {
-			key, _, _ := strings.Cut(p.Key, "[") // elements of a list have no line of their own
-			p.Line = d.lines[d.prefix+key]
 			p.Key = d.prefix + p.Key
+			p.Line = d.line(p.Key)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b error) int { return cmp.Compare(lineOf(a), lineOf(b)) })
 	return errors.Join(all...)
+}
+
+// line returns the line of a key, or where it is missing, or an element of a
+// list, that of what it belongs to. It is 0 where there is none.
+func (d *Document) line(key string) int {
+	for key != "" {
+		if line := d.lines[key]; line > 0 {
+			return line
+		}
+		key = key[:max(0, strings.LastIndexAny(key, ".["))]
+	}
+	return 0
 }
 
 func lineOf(err error) int {
