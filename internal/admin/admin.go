@@ -36,8 +36,8 @@ type Sources struct {
 	Health func() Health
 	// Stats returns the tracker's numbers; it must be cheap.
 	Stats func() Stats
-	// LogLevel returns the level at which is logged, SetLogLevel changes it;
-	// its error is shown to the operator.
+	// LogLevel returns the level at which is logged, SetLogLevel changes it
+	// and logs that; its error is shown to the operator.
 	LogLevel    func() string
 	SetLogLevel func(level string) error
 	// Invariants checks the store, however long it takes.
@@ -101,7 +101,7 @@ func (s *Server) Run(ctx context.Context) error {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	// Cancelled when serving ends by itself, too, so that no goroutine stays.
 	ctx, cancel := context.WithCancel(ctx)

@@ -92,7 +92,6 @@ func (s *Server) changeLogLevel(w http.ResponseWriter, r *http.Request) {
 		writeText(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	s.log.Warn("the log level was changed", "level", level)
 	writeText(w, http.StatusOK, level)
 }
 

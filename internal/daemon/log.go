@@ -91,10 +91,12 @@ func (l *Log) SetLevelName(name string) error {
 
 // nameLevels gives our own levels names that log readers know.
 func nameLevels(groups []string, a slog.Attr) slog.Attr {
-	if a.Key != slog.LevelKey || len(groups) > 0 {
+	// A record may have an attribute of this name as well, of any type.
+	level, isLevel := a.Value.Any().(slog.Level)
+	if a.Key != slog.LevelKey || len(groups) > 0 || !isLevel {
 		return a
 	}
-	switch a.Value.Any().(slog.Level) {
+	switch level {
 	case levelNotice:
 		a.Value = slog.StringValue("INFO")
 	case levelTrace:
