@@ -84,7 +84,8 @@ func (s *sweeper) pass(ctx context.Context, expected int) (n int, done bool) {
 
 // stuck reports whether no pass has ended for far longer than it should take.
 func (s *sweeper) stuck() bool {
-	return s.clock()-time.Duration(s.lastPass.Load()) > stuckAfter*s.interval+stuckSlack
+	since := s.clock() - time.Duration(s.lastPass.Load())
+	return (since-stuckSlack)/stuckAfter > s.interval // three intervals may be more than a Duration holds
 }
 
 // sinceSlice returns how long ago the last slice ended.

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,5 +59,9 @@ func TestStuckSweepShows(t *testing.T) {
 	}
 	if now = 121 * time.Second; !s.stuck() {
 		t.Error("not stuck after four intervals without the end of a pass")
+	}
+	s.interval = math.MaxUint32 * time.Second // the longest that can be configured
+	if s.stuck() {
+		t.Error("stuck before the first pass of the longest interval")
 	}
 }
