@@ -78,6 +78,9 @@ func report(stderr io.Writer, err error) int {
 // serve runs the tracker until a signal ends it: the first one lets it finish
 // what it has begun, the second one does not.
 func serve(cfg *config.Config, stderr io.Writer) error {
+	// Without its log the tracker goes on: by default, the first line after the
+	// log's reader has ended would end it too.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, func() { time.AfterFunc(sameSignal, stop) })

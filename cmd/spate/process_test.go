@@ -45,7 +45,8 @@ type tracker struct {
 	news *net.UnixConn
 }
 
-// launch starts cmd, which is a spate, and waits until it is ready.
+// launch starts cmd, which is a spate, and waits until it is ready. What it logs
+// is kept, unless cmd says where to.
 func launch(t *testing.T, cmd *exec.Cmd) *tracker {
 	t.Helper()
 	dir := t.TempDir()
@@ -59,7 +60,9 @@ func launch(t *testing.T, cmd *exec.Cmd) *tracker {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { news.Close() })
-	cmd.Stdout, cmd.Stderr = log, log
+	if cmd.Stderr == nil {
+		cmd.Stdout, cmd.Stderr = log, log
+	}
 	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+news.LocalAddr().String())
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 
 	"spate/internal/config"
@@ -45,16 +46,20 @@ type Log struct {
 	configured slog.Level
 }
 
-// NewLog returns a log that writes to w as cfg says.
+// NewLog returns a log that writes to w as cfg says. Where w is a file whose
+// reader hangs, it drops lines rather than wait.
 func NewLog(cfg *config.Config, w io.Writer) *Log {
 	l := &Log{configured: slogLevel(cfg.LogLevel)}
 	l.level.Set(l.configured)
 	options := &slog.HandlerOptions{Level: &l.level, ReplaceAttr: nameLevels}
-	var h slog.Handler = slog.NewTextHandler(w, options)
+	form := func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) }
 	if cfg.Log.Format == config.LogJSON {
-		h = slog.NewJSONHandler(w, options)
+		form = func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, options) }
 	}
-	l.Logger = slog.New(h)
+	if f, isFile := w.(*os.File); isFile {
+		w = newLossyWriter(f, form)
+	}
+	l.Logger = slog.New(form(w))
 	return l
 }
 
