@@ -146,7 +146,7 @@ func TestLoadFileRefusesBadLines(t *testing.T) {
 		{
 			"UTF-16", "\xff\xfe0\x001\x00\r\x00\n\x00",
 			`2 bad lines, where 40 or 64 hex digits would be right: line 1 has 8 characters: "\xff\xfe0\x001\x00\r\x00"; ` +
-				`line 2 has 1 characters: "\x00"`,
+				`line 2 has 1 character: "\x00"`,
 		},
 		{
 			"byte order mark elsewhere", hexA + "\n\xef\xbb\xbf" + hexB + "\n",
@@ -155,7 +155,7 @@ func TestLoadFileRefusesBadLines(t *testing.T) {
 		{
 			"huge line", hexA + "\n" + strings.Repeat("0", 5*lineBuffer) + "\n" + hexB + "\nx",
 			`2 bad lines, where 40 or 64 hex digits would be right: line 2 is longer than 65536 bytes: "` +
-				strings.Repeat("0", maxQuoted) + `"…; line 4 has 1 characters: "x"`,
+				strings.Repeat("0", maxQuoted) + `"…; line 4 has 1 character: "x"`,
 		},
 		{
 			"huge blank line", strings.Repeat(" ", 2*lineBuffer) + hexA + "\n",
@@ -163,7 +163,7 @@ func TestLoadFileRefusesBadLines(t *testing.T) {
 		},
 		{
 			"more than are reported", strings.Repeat("x\n", 1234),
-			"1234 bad lines, where 40 or 64 hex digits would be right: line 1 has 1 characters: \"x\"; line 2 has",
+			"1234 bad lines, where 40 or 64 hex digits would be right: line 1 has 1 character: \"x\"; line 2 has",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -199,8 +199,25 @@ func TestFormatErrorIsBounded(t *testing.T) {
 	if format.Count != 5000 || len(format.Lines) != maxReported || format.Lines[9].Number != 10 {
 		t.Errorf("%d lines, of which %d are reported", format.Count, len(format.Lines))
 	}
-	if got := err.Error(); len(got) > 4000 || !strings.HasSuffix(got, "; and 4990 more") {
+	if got := err.Error(); len(got) > 4000 || !strings.HasSuffix(got, "; and lines 11-5000") {
 		t.Errorf("the message has %d bytes and ends in %q", len(got), got[len(got)-20:])
+	}
+}
+
+// TestAllBadLinesAreNamed: those that are not quoted by their numbers, up to
+// what a message may hold.
+func TestAllBadLinesAreNamed(t *testing.T) {
+	const alternating = hexA + "\nx\n"
+	for content, want := range map[string]string{
+		strings.Repeat("x\n", 10): `line 10 has 1 character: "x"`,
+		strings.Repeat("x\n", 11): `line 10 has 1 character: "x"; and line 11`,
+		strings.Repeat("x\n", 12) + hexA + "\nx\n" + hexA + "\n#\nx\nx\n": `: "x"; and lines 11-12, 14, 17-18`,
+		strings.Repeat(alternating, 12):                                   `line 20 has 1 character: "x"; and lines 22, 24`,
+		strings.Repeat(alternating, 10+maxRanges+7):                       ", 4020, and 7 more",
+	} {
+		if _, err := read(strings.NewReader(content), 0); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("the message %.2000v does not end in %q", err, want)
+		}
 	}
 }
 

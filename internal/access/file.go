@@ -16,8 +16,13 @@ import (
 )
 
 const (
-	// maxReported is how many bad lines an error holds; the others are counted.
+	// maxReported is how many bad lines an error quotes; of the others it holds
+	// the numbers.
 	maxReported = 10
+	// maxRanges is how many ranges of numbers of further bad lines an error
+	// holds; lines beyond are counted. It keeps the message shorter than the
+	// 48 KiB at which systemd's journal cuts a line.
+	maxRanges = 2000
 	// maxQuoted is how many bytes of a bad line an error holds.
 	maxQuoted = 48
 	// lineBuffer is the longest line in bytes that is looked at as a whole. Of a
@@ -48,10 +53,14 @@ type BadLine struct {
 // FormatError says which lines of an access list are none.
 type FormatError struct {
 	Lines []BadLine // the first of them, in order
-	Count int       // how many there are
+	// Further are the numbers of the lines after those, as ranges, first and
+	// last, in order.
+	Further [][2]int
+	Count   int // how many there are, those included that are not named
 }
 
-// Error names the lines in FormatError.Lines, and how many more there are.
+// Error quotes the lines in FormatError.Lines, and has the numbers of the
+// others.
 func (e *FormatError) Error() string {
 	var b strings.Builder
 	noun := "lines"
@@ -65,8 +74,24 @@ func (e *FormatError) Error() string {
 		}
 		fmt.Fprintf(&b, "line %d %s: %s", line.Number, line.Problem, line.Text)
 	}
-	if more := e.Count - len(e.Lines); more > 0 {
-		fmt.Fprintf(&b, "; and %d more", more)
+	more := e.Count - len(e.Lines)
+	for i, r := range e.Further {
+		switch {
+		case i > 0:
+			b.WriteString(", ")
+		case more == 1:
+			b.WriteString("; and line ")
+		default:
+			b.WriteString("; and lines ")
+		}
+		b.WriteString(strconv.Itoa(r[0]))
+		if r[1] > r[0] {
+			b.WriteString("-" + strconv.Itoa(r[1]))
+		}
+		more -= r[1] - r[0] + 1
+	}
+	if more > 0 {
+		fmt.Fprintf(&b, ", and %d more", more)
 	}
 	return b.String()
 }
@@ -160,6 +185,9 @@ func strip(line []byte) (text []byte, comment bool) {
 func parseHash(text []byte, h *bittorrent.InfoHash) (problem string) {
 	var raw [digitsV2 / 2]byte
 	if len(text) != hex.EncodedLen(len(h)) && len(text) != digitsV2 {
+		if len(text) == 1 {
+			return "has 1 character"
+		}
 		return "has " + strconv.Itoa(len(text)) + " characters"
 	}
 	if _, err := hex.Decode(raw[:], text); err != nil {
@@ -173,6 +201,7 @@ func parseHash(text []byte, h *bittorrent.InfoHash) (problem string) {
 func (e *FormatError) add(number int, text []byte, problem string) {
 	e.Count++
 	if len(e.Lines) == maxReported {
+		e.addNumber(number)
 		return
 	}
 	quoted := strconv.Quote(string(text[:min(len(text), maxQuoted)]))
@@ -180,4 +209,15 @@ func (e *FormatError) add(number int, text []byte, problem string) {
 		quoted += "…"
 	}
 	e.Lines = append(e.Lines, BadLine{number, quoted, problem})
+}
+
+// addNumber notes the number of a bad line that is not quoted.
+func (e *FormatError) addNumber(number int) {
+	last := len(e.Further) - 1
+	switch {
+	case last >= 0 && e.Further[last][1] == number-1:
+		e.Further[last][1] = number
+	case len(e.Further) < maxRanges:
+		e.Further = append(e.Further, [2]int{number, number})
+	}
 }
