@@ -123,7 +123,7 @@ func (l *list) count(part int, mark uint16, by uint32) {
 		l.n[countPaused] += by
 	}
 	if mark&markSeeder != 0 {
-		l.sh.seeders += int(int32(by))
+		l.sh.seeders[b2u(l.six)] += int(int32(by))
 		if part == partMute {
 			l.n[countMuteSeeders] += by
 		}

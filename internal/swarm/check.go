@@ -31,7 +31,7 @@ type checker struct {
 	sh       *shard
 	problems []error
 
-	seeders int
+	seeders [2]int
 	peers   [2]int
 	lists   [2]int
 	blocks  [classCount]uint32
@@ -110,7 +110,7 @@ func (c *checker) list(l *list) {
 		equal(c, name+": part of peer "+fmt.Sprint(at), l.partOf(at), part)
 		n[part]++
 		if mark&markSeeder != 0 {
-			c.seeders++
+			c.seeders[b2u(l.six)]++
 			if part == partMute {
 				n[countMuteSeeders]++
 			}

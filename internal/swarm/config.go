@@ -89,6 +89,8 @@ type Stats struct {
 	Torrents6  int // with at least one IPv6 peer
 	Remembered int // download counts of torrents without peers
 	Seeders    int
+	Seeders4   int // of Seeders, those with an IPv4 address
+	Seeders6   int
 	Leechers   int // partial seeds included
 	Peers4     int // of Seeders and Leechers, those with an IPv4 address
 	Peers6     int

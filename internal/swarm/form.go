@@ -159,7 +159,7 @@ func (l *list) freeAs(handle uint32) {
 
 // drop removes all peers at once.
 func (l *list) drop() {
-	l.sh.seeders -= int(l.complete())
+	l.sh.seeders[b2u(l.six)] -= int(l.complete())
 	l.sh.peers[b2u(l.six)] -= int(l.size)
 	if l.size > 0 {
 		l.sh.lists[b2u(l.six)]--

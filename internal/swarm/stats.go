@@ -9,7 +9,8 @@ func (s *Store) Stats() Stats {
 		sh.mu.Lock()
 		st.Torrents += int(sh.n)
 		st.Remembered += int(sh.remembered)
-		st.Seeders += sh.seeders
+		st.Seeders4 += sh.seeders[0]
+		st.Seeders6 += sh.seeders[1]
 		st.Torrents4 += sh.lists[0]
 		st.Torrents6 += sh.lists[1]
 		st.Peers4 += sh.peers[0]
@@ -22,6 +23,7 @@ func (s *Store) Stats() Stats {
 		st.ForgottenByMemory += sh.forgotten
 		sh.mu.Unlock()
 	}
+	st.Seeders = st.Seeders4 + st.Seeders6
 	st.Leechers = st.Peers4 + st.Peers6 - st.Seeders
 	st.Memory = s.arena.used.Load() * pageSize
 	s.sweep.mu.Lock()

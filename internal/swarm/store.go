@@ -124,7 +124,7 @@ type shardState struct {
 
 	handOf, hand uint32 // see crowd
 
-	seeders int
+	seeders [2]int // by family
 	peers   [2]int // by family
 	lists   [2]int // torrents with peers of a family
 

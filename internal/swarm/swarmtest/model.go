@@ -299,6 +299,8 @@ func (m *Model) Stats() swarm.Stats {
 		for ap, p := range t.peers {
 			families[btoi(ap.Addr().Is6())] = 1
 			s.Seeders += btoi(p.seeder)
+			s.Seeders4 += btoi(p.seeder && ap.Addr().Is4())
+			s.Seeders6 += btoi(p.seeder && ap.Addr().Is6())
 			s.Leechers += btoi(!p.seeder)
 			s.Peers4 += btoi(ap.Addr().Is4())
 			s.Peers6 += btoi(ap.Addr().Is6())
