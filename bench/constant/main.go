@@ -88,7 +88,7 @@ func run(o *options) error {
 func report(s *server.Server) {
 	for range time.Tick(time.Second) {
 		for i, l := range s.Stats().Loops {
-			fmt.Printf("loop %d: %3.0f %% busy, %d connections\n", i, 100*l.Busy, l.Connections)
+			fmt.Printf("loop %d: %3.0f %% busy, %d connections\n", i, 100*l.Busy, l.Connections())
 		}
 	}
 }

@@ -96,8 +96,8 @@ type counters struct {
 	_          [64]byte
 }
 
-// LoopStats is what one event loop tells of itself. A sum over Connections may
-// be off by those that are being handed over.
+// LoopStats is what one event loop tells of itself. Sums over several loops may
+// be off by the connections that are being handed over.
 type LoopStats struct {
 	// Woken is when the loop last woke up, by Config.Clock; 0 before Run. A
 	// healthy loop wakes up at least once a second.
@@ -105,10 +105,14 @@ type LoopStats struct {
 	// Busy is the share of about the last 0.1 s before Woken that the loop was
 	// awake, from 0 to 1.
 	Busy float64
-	// Connections are those that wait in the loop for something: kept ones,
-	// and those with a partial head or an unsent reply.
-	Connections int
+	// The connections that wait in the loop, by what for: the first head or
+	// the rest of one, another request, room for the rest of a reply, and the
+	// end of what a sender who was told to close still sends.
+	Head, Idle, Writing, Lingering int
 }
+
+// Connections returns how many connections wait in the loop for something.
+func (s *LoopStats) Connections() int { return s.Head + s.Idle + s.Writing + s.Lingering }
 
 // A Count is one value of a closed set of labels.
 type Count struct {

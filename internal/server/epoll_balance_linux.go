@@ -149,7 +149,8 @@ func (l *epollLoop) adopt(given *record) {
 	r := l.records.At(id)
 	generation := r.generation
 	*r = *given
-	r.generation = generation
+	r.generation, r.state = generation, stateFree
+	l.turn(r, stateIdle)
 	if err := l.poller.Add(int(r.fd), watchReads, l.token(id)); err != nil || l.swept {
 		c := l.carry(id)
 		l.end(&c, endShutdown)

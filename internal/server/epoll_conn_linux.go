@@ -17,6 +17,7 @@ const (
 	stateIdle                   // another request, or the end
 	stateWriting                // room to send the rest of a reply
 	stateLingering              // what a refused sender still sends
+	stateCount
 )
 
 const (
@@ -137,7 +138,7 @@ func (l *epollLoop) put(c *carried, s state) *record {
 			err = l.poller.Modify(c.fd, watch, l.token(c.id))
 		}
 	}
-	r.state = s
+	l.turn(r, s)
 	r.requests, r.checked, r.via = c.peer.requests, c.peer.checked, c.peer.via
 	r.flags = writes
 	if c.peer.pending {
@@ -188,8 +189,15 @@ func (l *epollLoop) forget(id uint32) {
 	r := l.records.At(id)
 	// The top bit of a token is the listeners'.
 	r.generation = (r.generation + 1) &^ (1 << 31)
-	r.state = stateFree
+	l.turn(r, stateFree)
 	l.ids.Return(id)
+}
+
+// turn changes the state of a record, and what counts them.
+func (l *epollLoop) turn(r *record, s state) {
+	l.inState[r.state]--
+	l.inState[s]++
+	r.state = s
 }
 
 // own returns what a registered connection owns, at first nothing.

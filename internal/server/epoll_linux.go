@@ -90,9 +90,12 @@ func (d *epollDriver) stats() []LoopStats {
 	all := make([]LoopStats, len(d.loops))
 	for i, l := range d.loops {
 		all[i] = LoopStats{
-			Woken:       time.Duration(l.heartbeat.Load()),
-			Busy:        float64(l.busy.Load()) / 1000,
-			Connections: int(l.registered.Load()),
+			Woken:     time.Duration(l.heartbeat.Load()),
+			Busy:      float64(l.busy.Load()) / 1000,
+			Head:      int(l.states[stateHead].Load()),
+			Idle:      int(l.states[stateIdle].Load()),
+			Writing:   int(l.states[stateWriting].Load()),
+			Lingering: int(l.states[stateLingering].Load()),
 		}
 	}
 	return all
@@ -270,7 +273,12 @@ func (l *epollLoop) sleep(d time.Duration) ([]loop.Event, error) {
 func (l *epollLoop) beat(now time.Duration) {
 	l.now = now
 	l.heartbeat.Store(int64(now))
-	l.registered.Store(int32(l.ids.Used()))
+	for s := stateHead; s < stateCount; s++ {
+		// A load costs nothing, a store waits for others' caches.
+		if n := l.inState[s]; l.states[s].Load() != n {
+			l.states[s].Store(n)
+		}
+	}
 }
 
 // handle does what one event asks for.

@@ -29,6 +29,7 @@ type epollLoop struct {
 	held    loop.Slab[held]
 	heldIDs loop.Numbers // of held
 	buffers *loop.Buffers
+	inState [stateCount]int32 // records by their state, but for stateFree
 
 	in, out []byte // scratch: what is received, what is to be sent
 
@@ -43,8 +44,8 @@ type epollLoop struct {
 	balancer
 
 	// What follows is read by anyone.
-	heartbeat  atomic.Int64 // the time of the last wake-up
-	registered atomic.Int32 // connections with a record, then
+	heartbeat atomic.Int64             // the time of the last wake-up
+	states    [stateCount]atomic.Int32 // what inState was then
 }
 
 func newEpollLoop(d *epollDriver, index int) (*epollLoop, error) {

@@ -335,6 +335,38 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
+// TestLoopsSayWhatConnectionsWaitFor: a partial head, another request, the end
+// of what a refused sender sends.
+func TestLoopsSayWhatConnectionsWaitFor(t *testing.T) {
+	s := newTestServer(t, 1)
+	runTestServer(t, s)
+	c := newBlockingClient(s)
+	idle, head, refused := c.dial(t), c.dial(t), c.dial(t)
+	for fd, request := range map[int]string{idle: keepRequest, head: keepRequest[:10], refused: "GET /\r\n\r\n"} {
+		if _, err := unix.Write(fd, []byte(request)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is := func(want LoopStats) {
+		t.Helper()
+		var got LoopStats
+		for deadline := time.Now().Add(testPatience); time.Now().Before(deadline); {
+			loopsOf(s)[0].poller.Wake() // it publishes at each wake-up
+			got = s.Stats().Loops[0]
+			got.Woken, got.Busy = 0, 0
+			if got == want {
+				return
+			}
+		}
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	is(LoopStats{Head: 1, Idle: 1, Lingering: 1})
+	for _, fd := range []int{idle, head, refused} {
+		_ = unix.Close(fd)
+	}
+	is(LoopStats{})
+}
+
 func benchmarkLoop(b *testing.B, request, want string, kept bool) {
 	s := newTestServer(b, 1)
 	runTestServer(b, s)
