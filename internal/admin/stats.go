@@ -36,6 +36,7 @@ type Stats struct {
 	Store       Store       `json:"store"`
 	Connections Connections `json:"connections"`
 	Access      *Access     `json:"access_list,omitempty"` // nil: all torrents are served
+	Snapshot    *Snapshot   `json:"snapshot,omitempty"`    // nil: swarms are not kept over a restart
 	// Announce URLs for torrents, of all listeners.
 	URLs         []string      `json:"urls,omitempty"`
 	Certificates []Certificate `json:"certificates,omitempty"`
@@ -96,6 +97,15 @@ type Access struct {
 	Loaded  time.Time `json:"loaded"`
 	// Stale says that the file has since been refused.
 	Stale bool `json:"stale"`
+}
+
+// Snapshot is the file that the swarms are kept in over a restart.
+type Snapshot struct {
+	// Written is when the one on the disk was, nil where there is none yet.
+	Written *time.Time `json:"written,omitempty"`
+	Bytes   int64      `json:"bytes"`
+	// Failed says that the last write failed, so that the one before it stays.
+	Failed bool `json:"failed"`
 }
 
 // Certificate is one that a TLS listener presents.

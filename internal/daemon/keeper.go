@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"spate/internal/swarm"
@@ -22,6 +23,38 @@ type keeper struct {
 	path     string // for messages
 	name     string // in dir
 	interval time.Duration
+
+	mu    sync.Mutex // guards noted
+	noted writes
+}
+
+// writes are those of the snapshot since the start.
+type writes struct {
+	last       time.Time     // when the file on the disk was written; zero is never
+	size       int64         // its bytes
+	took       time.Duration // the last write
+	good       bool          // the last write, if there was one, did not fail
+	ok, failed uint64
+}
+
+// writes returns how writing went so far.
+func (k *keeper) writes() writes {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.noted
+}
+
+// note counts a write.
+func (k *keeper) note(size int64, took time.Duration, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.noted.took, k.noted.good = took, err == nil
+	if err != nil {
+		k.noted.failed++
+		return
+	}
+	k.noted.ok++
+	k.noted.last, k.noted.size = time.Now(), size
 }
 
 // The endings of the files beside a snapshot: one that is being written, and one
@@ -44,6 +77,10 @@ func (d *Daemon) openKeeper() error {
 	d.keeper = &keeper{
 		store: d.store, clock: d.clock, log: d.log, dir: dir, path: path, name: filepath.Base(path),
 		interval: time.Duration(d.cfg.Snapshot.Interval) * time.Second,
+		noted:    writes{good: true},
+	}
+	if info, err := dir.Stat(d.keeper.name); err == nil {
+		d.keeper.noted.last, d.keeper.noted.size = info.ModTime(), info.Size()
 	}
 	if err := d.keeper.writable(); err != nil {
 		return d.cfg.Problem("snapshot.path", "%v", err)
@@ -118,6 +155,7 @@ func (k *keeper) run(ctx context.Context) {
 func (k *keeper) write() error {
 	start := time.Now()
 	size, err := k.replace()
+	k.note(size, time.Since(start), err)
 	if err != nil {
 		// What was written of it only takes room. It is an error of its own to
 		// fail here, and the next write says so.

@@ -141,7 +141,7 @@ func newKeeper(t *testing.T, path string, log *Log) *keeper {
 	start := time.Now()
 	return &keeper{
 		store: store, clock: func() time.Duration { return time.Since(start) }, log: log, dir: dir,
-		path: path, name: filepath.Base(path), interval: time.Minute,
+		path: path, name: filepath.Base(path), interval: time.Minute, noted: writes{good: true},
 	}
 }
 
@@ -169,6 +169,9 @@ func TestAFailedWriteLeavesTheOldSnapshot(t *testing.T) {
 	}
 	if !strings.Contains(text.String(), "the old one stays") {
 		t.Errorf("the log does not say so:\n%s", text.String())
+	}
+	if w := k.writes(); w.ok != 1 || w.failed != 1 || w.good || w.size != int64(len(before)) || time.Since(w.last) > time.Hour {
+		t.Errorf("the writes are said to be %+v", w)
 	}
 }
 

@@ -149,6 +149,13 @@ func (d *Daemon) addRooms(s *admin.Stats) {
 	for _, c := range server.Ended {
 		s.Connections.Closed = append(s.Connections.Closed, admin.Count(c))
 	}
+	if d.keeper != nil {
+		w := d.keeper.writes()
+		s.Snapshot = &admin.Snapshot{Bytes: w.size, Failed: !w.good}
+		if !w.last.IsZero() {
+			s.Snapshot.Written = &w.last
+		}
+	}
 	for _, c := range d.certificates() {
 		s.Certificates = append(s.Certificates, admin.Certificate(c))
 	}

@@ -15,7 +15,10 @@ const loopWakes = time.Second
 
 // snapshot gathers what the rooms have counted, for the metrics.
 func (d *Daemon) snapshot() metrics.Snapshot {
+	health := d.health()
 	return metrics.Snapshot{
+		State:   health.State.String(),
+		Saved:   d.savedSnapshot(),
 		Tracker: d.trackerSnapshot(),
 		Server:  d.serverSnapshot(),
 		Store:   d.storeSnapshot(),
@@ -105,7 +108,7 @@ func (d *Daemon) serverSnapshot() metrics.Server {
 		BytesIn:      stats.BytesIn,
 		BytesOut:     stats.BytesOut,
 		Accepted:     metrics.ByFamily{IPv4: stats.Accepted4, IPv6: stats.Accepted6},
-		Open:         []metrics.Count{{Label: "open", Value: stats.Open}},
+		Open:         openStates(&stats),
 		Limits:       []metrics.Count{{Label: "connections", Value: uint64(d.maxConnections.Load())}},
 		Ended:        counts(stats.Ended),
 		Refused:      counts(stats.Refused),
@@ -117,7 +120,7 @@ func (d *Daemon) serverSnapshot() metrics.Server {
 	for _, l := range stats.Loops {
 		s.LoopStall = append(s.LoopStall, d.stall(&l))
 		s.LoopBusy = append(s.LoopBusy, l.Busy)
-		s.OpenByWorker = append(s.OpenByWorker, uint64(l.Connections))
+		s.OpenByWorker = append(s.OpenByWorker, uint64(l.Connections()))
 	}
 	for i := range stats.Requests4 {
 		s.Requests = append(s.Requests, metrics.ByFamily{
@@ -125,6 +128,27 @@ func (d *Daemon) serverSnapshot() metrics.Server {
 		})
 	}
 	return s
+}
+
+// openStates returns the open connections by what they wait for. The loops say
+// what they had at their last wake-up, so the rest may be off by a few.
+func openStates(stats *server.Stats) []metrics.Count {
+	var head, idle, writing, lingering uint64
+	for i := range stats.Loops {
+		l := &stats.Loops[i]
+		head += uint64(l.Head)
+		idle += uint64(l.Idle)
+		writing += uint64(l.Writing)
+		lingering += uint64(l.Lingering)
+	}
+	other := stats.Open - min(stats.Open, head+idle+writing+lingering)
+	return []metrics.Count{
+		{Label: "head", Value: head},
+		{Label: "idle", Value: idle},
+		{Label: "writing", Value: writing},
+		{Label: "lingering", Value: lingering},
+		{Label: "other", Value: other},
+	}
 }
 
 // stall returns for how long an event loop has been asleep or busy beyond what
@@ -153,12 +177,13 @@ func (d *Daemon) storeSnapshot() metrics.Store {
 		Remembered:       stats.Remembered,
 		PeersIPv4:        stats.Peers4,
 		PeersIPv6:        stats.Peers6,
-		Seeders:          stats.Seeders,
-		Leechers:         stats.Leechers,
+		Seeders:          metrics.Families{IPv4: stats.Seeders4, IPv6: stats.Seeders6},
+		Leechers:         metrics.Families{IPv4: stats.Peers4 - stats.Seeders4, IPv6: stats.Peers6 - stats.Seeders6},
 		MemoryBytes:      stats.Memory,
 		MemoryLimitBytes: d.memoryLimit,
 		Passes:           stats.Passes,
 		SinceSweep:       d.sweeper.sinceSlice(),
+		SweepInterval:    d.sweeper.interval,
 		Removed: []metrics.Count{
 			{Label: "expired", Value: stats.ExpiredPeers},
 			{Label: "refused", Value: stats.RefusedPeers},
@@ -167,6 +192,18 @@ func (d *Daemon) storeSnapshot() metrics.Store {
 		},
 		Refused:   stats.RefusedTorrents,
 		Forgotten: stats.ForgottenByMemory,
+	}
+}
+
+// savedSnapshot returns nil where no snapshots are kept.
+func (d *Daemon) savedSnapshot() *metrics.Saved {
+	if d.keeper == nil {
+		return nil
+	}
+	w := d.keeper.writes()
+	return &metrics.Saved{
+		Written: w.last, Bytes: w.size, Took: w.took, Good: w.good,
+		Writes: []metrics.Count{{Label: "ok", Value: w.ok}, {Label: "failed", Value: w.failed}},
 	}
 }
 

@@ -41,7 +41,10 @@ func newCollector(namespace string, aquatic bool, gather func() Snapshot) *colle
 	add(namespace, connectionMetrics())
 	add(namespace, loopMetrics())
 	add(namespace, storeMetrics())
+	add(namespace, sweepMetrics())
 	add(namespace, reloadMetrics())
+	add(namespace, savedMetrics())
+	add(namespace, stateMetrics())
 	if aquatic {
 		add(AquaticNamespace, aquaticMetrics())
 	}
@@ -113,6 +116,15 @@ func counts(values func(*Snapshot) []Count) func(*Snapshot, emitFunc) {
 		for _, c := range values(s) {
 			emit(float64(c.Value), c.Label)
 		}
+	}
+}
+
+// families makes the values of a metric with the label family alone.
+func families(value func(*Snapshot) Families) func(*Snapshot, emitFunc) {
+	return func(s *Snapshot, emit emitFunc) {
+		v := value(s)
+		emit(float64(v.IPv4), FamilyIPv4)
+		emit(float64(v.IPv6), FamilyIPv6)
 	}
 }
 

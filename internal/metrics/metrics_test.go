@@ -48,13 +48,15 @@ func sample() Snapshot {
 			LoopStall: []time.Duration{0, time.Minute}, LoopBusy: []float64{.25, 1}, OpenByWorker: []uint64{0, 2},
 		},
 		Store: Store{
-			Torrents: 30, TorrentsIPv4: 29, TorrentsIPv6: 3, Remembered: 4, PeersIPv4: 60, PeersIPv6: 6, Seeders: 40, Leechers: 26,
-			MemoryBytes: 1 << 20, MemoryLimitBytes: 1 << 30, Passes: 3, SinceSweep: time.Second,
+			Torrents: 30, TorrentsIPv4: 29, TorrentsIPv6: 3, Remembered: 4, PeersIPv4: 60, PeersIPv6: 6, Seeders: Families{38, 2}, Leechers: Families{22, 4},
+			MemoryBytes: 1 << 20, MemoryLimitBytes: 1 << 30, Passes: 3, SinceSweep: time.Second, SweepInterval: 30 * time.Second,
 			Removed: count("expired", "refused"), Refused: 1, Forgotten: 2,
 		},
 		Access: Access{
 			Mode: "deny", Entries: 12, LastReload: time.Unix(1700000000, 5e8), LastReloadGood: true, Reloads: count("ok", "failed"),
 		},
+		Saved:        &Saved{Written: time.Unix(1700000000, 0), Bytes: 4096, Took: 20 * time.Millisecond, Writes: count("ok", "failed")},
+		State:        "ready",
 		Certificates: []Certificate{{"tracker.example", time.Unix(1800000000, 0)}},
 	}
 }

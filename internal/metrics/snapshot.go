@@ -48,13 +48,18 @@ type Histogram struct {
 // Snapshot is all that is measured at one time. Counters count from the start
 // of the process.
 type Snapshot struct {
+	State   string // one of States
 	Tracker Tracker
 	Server  Server
 	Store   Store
 	Access  Access
+	Saved   *Saved // nil where no swarms are kept on the disk
 	// Certificates are those that TLS listeners present.
 	Certificates []Certificate
 }
+
+// States is the closed set of what /health may say.
+func States() []string { return []string{"starting", "ready", "stopping", "stuck"} }
 
 // Tracker is what was asked and answered.
 type Tracker struct {
@@ -97,15 +102,28 @@ type Store struct {
 	TorrentsIPv4, TorrentsIPv6 int
 	Remembered                 int // download counts of torrents without peers
 	PeersIPv4, PeersIPv6       int
-	Seeders, Leechers          int
+	Seeders, Leechers          Families
 	MemoryBytes                int64
 	MemoryLimitBytes           int64 // 0 is no limit
 	Passes                     uint64
-	// SinceSweep is the time since a slice of the sweep last ended.
-	SinceSweep time.Duration
-	Removed    []Count // peers that the store removed, by reason
-	Refused    uint64  // announces refused since the store was full
-	Forgotten  uint64  // download counts that went for lack of memory
+	// SinceSweep is the time since a slice of the sweep last ended, and
+	// SweepInterval that from the begin of one pass to that of the next.
+	SinceSweep, SweepInterval time.Duration
+	Removed                   []Count // peers that the store removed, by reason
+	Refused                   uint64  // announces refused since the store was full
+	Forgotten                 uint64  // download counts that went for lack of memory
+}
+
+// Families are numbers for the two address families.
+type Families struct{ IPv4, IPv6 int }
+
+// Saved is the file that the swarms are kept in.
+type Saved struct {
+	Written time.Time // when the file on the disk was; zero where there is none
+	Bytes   int64     // its size
+	Took    time.Duration
+	Good    bool    // the last write, if there was one, did not fail
+	Writes  []Count // by result
 }
 
 // Access is the access list.

@@ -1,7 +1,5 @@
 package metrics
 
-import "slices"
-
 // trackerMetrics are about requests to the tracker.
 func trackerMetrics() []metric {
 	return []metric{
@@ -88,7 +86,7 @@ func connectionMetrics() []metric {
 		},
 		{
 			"connections", gauge,
-			"Connections that are open now, by state.",
+			"Connections that are open now, by what they wait for: head is the first request or the rest of one, idle the next request, writing room for the rest of a reply, lingering the end of what a client sends that was told to go. Other are those over TLS, and those in hand.",
 			[]string{"state"},
 			counts(func(s *Snapshot) []Count { return s.Server.Open }),
 		},
@@ -160,7 +158,7 @@ func loopMetrics() []metric {
 		},
 		{
 			"loop_connections", gauge,
-			"Connections that wait in each event loop: kept ones, and those with an incomplete request or an unsent reply.",
+			"Connections that wait in each event loop, all states of spate_connections but other.",
 			[]string{"loop"},
 			func(s *Snapshot, emit emitFunc) {
 				for i, n := range s.Server.OpenByWorker {
@@ -185,18 +183,17 @@ func storeMetrics() []metric {
 		{
 			"peers", gauge, "Peers in all swarms, by address family.",
 			[]string{"family"},
-			func(s *Snapshot, emit emitFunc) {
-				emit(float64(s.Store.PeersIPv4), FamilyIPv4)
-				emit(float64(s.Store.PeersIPv6), FamilyIPv6)
-			},
+			families(func(s *Snapshot) Families { return Families{s.Store.PeersIPv4, s.Store.PeersIPv6} }),
 		},
 		{
-			"seeders", gauge, "Peers in all swarms that have their torrent whole.",
-			nil, one(func(s *Snapshot) int { return s.Store.Seeders }),
+			"seeders", gauge, "Peers in all swarms that have their torrent whole, by address family.",
+			[]string{"family"},
+			families(func(s *Snapshot) Families { return s.Store.Seeders }),
 		},
 		{
-			"leechers", gauge, "Peers in all swarms that do not have their torrent whole, partial seeds included.",
-			nil, one(func(s *Snapshot) int { return s.Store.Leechers }),
+			"leechers", gauge, "Peers in all swarms that do not have their torrent whole, partial seeds included, by address family.",
+			[]string{"family"},
+			families(func(s *Snapshot) Families { return s.Store.Leechers }),
 		},
 		{
 			"store_memory_bytes", gauge, "Memory that the swarms use.",
@@ -206,6 +203,12 @@ func storeMetrics() []metric {
 			"store_memory_limit_bytes", gauge, "Memory that the swarms may use; 0 is no limit.",
 			nil, one(func(s *Snapshot) int64 { return s.Store.MemoryLimitBytes }),
 		},
+	}
+}
+
+// sweepMetrics are about what leaves the swarms by itself.
+func sweepMetrics() []metric {
+	return []metric{
 		{
 			"sweeps_total", counter, "Complete passes over all torrents in search of what has expired.",
 			nil, one(func(s *Snapshot) uint64 { return s.Store.Passes }),
@@ -214,6 +217,11 @@ func storeMetrics() []metric {
 			"sweep_idle_seconds", gauge,
 			"The time since the sweep last did a slice of its work. It stays below torrent_cleaning_interval, and grows when the sweep is stuck.",
 			nil, func(s *Snapshot, emit emitFunc) { emit(s.Store.SinceSweep.Seconds()) },
+		},
+		{
+			"sweep_interval_seconds", gauge,
+			"The time from the begin of one pass over all torrents to that of the next, as configured by torrent_cleaning_interval.",
+			nil, func(s *Snapshot, emit emitFunc) { emit(s.Store.SweepInterval.Seconds()) },
 		},
 		{
 			"peers_removed_total", counter, "Peers that the store removed without their asking, by reason.",
@@ -229,60 +237,4 @@ func storeMetrics() []metric {
 			nil, one(func(s *Snapshot) uint64 { return s.Store.Forgotten }),
 		},
 	}
-}
-
-// accessModes is the closed set of the access list's modes.
-var accessModes = []string{"allow", "deny", "off"}
-
-// reloadMetrics are about what operators reload: the access list and the
-// certificates.
-func reloadMetrics() []metric {
-	return []metric{
-		{
-			"access_list_mode", gauge, "1 for the mode that the access list is in, 0 for the others.",
-			[]string{"mode"},
-			func(s *Snapshot, emit emitFunc) {
-				for _, mode := range accessModes {
-					emit(bit(s.Access.Mode == mode), mode)
-				}
-			},
-		},
-		{
-			"access_list_entries", gauge, "Torrents in the access list in use.",
-			nil, one(func(s *Snapshot) int { return s.Access.Entries }),
-		},
-		{
-			"access_list_last_reload_timestamp_seconds", gauge,
-			"When the access list in use was loaded, as Unix time; 0 where there is none.",
-			nil, func(s *Snapshot, emit emitFunc) { emit(unixSeconds(s.Access.LastReload)) },
-		},
-		{
-			"access_list_last_reload_successful", gauge,
-			"Whether the access list could be loaded the last time: 0 means that the file was refused and the list before it is still in use.",
-			nil, func(s *Snapshot, emit emitFunc) {
-				emit(bit(s.Access.LastReloadGood || !slices.Contains([]string{"allow", "deny"}, s.Access.Mode)))
-			},
-		},
-		{
-			"access_list_reloads_total", counter, "Times that the access list was loaded, by result.",
-			[]string{"result"},
-			counts(func(s *Snapshot) []Count { return s.Access.Reloads }),
-		},
-		{
-			"tls_certificate_expiry_timestamp_seconds", gauge, "When a certificate stops being valid, as Unix time.",
-			[]string{"certificate"},
-			func(s *Snapshot, emit emitFunc) {
-				for _, c := range s.Certificates {
-					emit(unixSeconds(c.Expiry), c.Name)
-				}
-			},
-		},
-	}
-}
-
-func bit(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -39,6 +39,8 @@ tls_certificate_path = "cert.pem"
 tls_private_key_path = "key.pem"
 [[listeners]]
 address = "unix:`+socket+`.http"
+[snapshot]
+path = "swarms"
 [admin]
 address = "unix:`+socket+`"
 `)

@@ -4,6 +4,7 @@
 
 const tokenKey = "spate-token";
 const keptSeconds = 3600;
+const patience = 5000; // ms: a tracker that hangs answers never
 const $ = id => document.getElementById(id);
 
 // ---- numbers as people read them ----
@@ -218,6 +219,8 @@ function facts(s) {
     add("Access list", `${a.mode} ${joined(short(a.entries))} torrents`);
     add("List loaded", new Date(a.loaded).toLocaleString() + (a.stale ? ", the newer file is refused" : ""), a.stale);
   }
+  if (!s.snapshot) add("Snapshot", "off");
+  else add("Snapshot", (s.snapshot.written ? new Date(s.snapshot.written).toLocaleString() : "none yet") + (s.snapshot.failed ? ", the newer one failed" : ""), s.snapshot.failed);
   for (const cert of s.certificates || []) {
     const days = Math.floor((Date.parse(cert.expiry) - now) / 864e5);
     add("Certificate " + cert.name, days < 0 ? "has expired" : `${days} days left`, days < 14);
@@ -273,7 +276,7 @@ class Refused extends Error {}
 
 async function get(name) {
   const token = sessionStorage.getItem(tokenKey);
-  const reply = await fetch(name, {headers: token ? {Authorization: "Bearer " + token} : {}, cache: "no-store"});
+  const reply = await fetch(name, {headers: token ? {Authorization: "Bearer " + token} : {}, cache: "no-store", signal: AbortSignal.timeout(patience)});
   if (reply.status === 401) throw new Refused(token ? "wrong" : "missing");
   if (!reply.ok) throw new Error(`${name}: status ${reply.status}`);
   return reply.json();
