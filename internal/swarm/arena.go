@@ -11,7 +11,8 @@ const (
 	regionPages = 1024 // 4 MiB
 	maxRegions  = 1 << 14
 	// headroom is how many free pages there have to be before an announce, so
-	// that no allocation inside it can fail: an announce needs fewer than 16.
+	// that no allocation inside it fails where the system has no more: an
+	// announce needs fewer than 16.
 	headroom = 512
 	// keepPages is how many free pages stay resident whatever is in use.
 	keepPages = 256
@@ -65,13 +66,15 @@ func (a *arena) prepare() bool {
 	return a.free.Load() >= headroom || a.grow()
 }
 
-// grow asks the system for a region.
+// grow sees to it that there is headroom.
 func (a *arena) grow() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.free.Load() >= headroom {
-		return true
-	}
+	return a.free.Load() >= headroom || a.addRegion()
+}
+
+// addRegion asks the system for a region, under the lock.
+func (a *arena) addRegion() bool {
 	if len(a.info) == maxRegions {
 		return false
 	}
@@ -88,7 +91,7 @@ func (a *arena) grow() bool {
 	}
 	a.regions[len(a.info)] = r
 	a.info = append(a.info, info)
-	a.free.Add(regionPages)
+	a.free.Add(int64(info.frees))
 	return true
 }
 
@@ -99,7 +102,7 @@ func (a *arena) alloc() uint32 {
 	for a.hint < len(a.info) && a.info[a.hint].frees == 0 {
 		a.hint++
 	}
-	if a.hint == len(a.info) {
+	if a.hint == len(a.info) && !a.addRegion() {
 		a.mu.Unlock()
 		panic("swarm: out of pages despite the headroom")
 	}
@@ -165,12 +168,14 @@ func (a *arena) trim() (more bool) {
 	}
 	info.frees -= taken
 	a.warm -= taken
+	if a.free.Add(-int64(taken)) < headroom {
+		a.addRegion() // addresses without memory; without them announces do with what there is
+	}
 	more = a.trims > 0
 	a.mu.Unlock()
 	if taken == 0 {
 		return more
 	}
-	a.free.Add(-int64(taken))
 	for from := 0; from < regionPages; {
 		if take[from/64]&(1<<(from%64)) == 0 {
 			from++

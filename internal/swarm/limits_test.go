@@ -74,6 +74,18 @@ func TestNoMemoryAtAll(t *testing.T) {
 	check(t, s)
 }
 
+// TestPagesBeyondTheHeadroom: many announces at once may need more pages than each
+// of them saw.
+func TestPagesBeyondTheHeadroom(t *testing.T) {
+	s := newStore(t)
+	s.AllocAlone(5000)
+	if st := s.Stats(); st.Memory != 0 {
+		t.Fatalf("%d bytes are left", st.Memory)
+	}
+	sweep(s, 0)
+	check(t, s)
+}
+
 // TestStorm: what comes at once and expires at once leaves nothing behind.
 func TestStorm(t *testing.T) {
 	s := newStore(t)
