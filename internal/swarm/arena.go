@@ -89,6 +89,12 @@ func (a *arena) addRegion() bool {
 	for i := range info.free {
 		info.free[i] = ^uint64(0)
 	}
+	if len(a.info) == 0 {
+		// Page 0 is never handed out. A processor that guesses wrong reads what
+		// is at handle 0, and takes the line from the core that writes there.
+		info.free[0] &^= 1
+		info.frees--
+	}
 	a.regions[len(a.info)] = r
 	a.info = append(a.info, info)
 	a.free.Add(int64(info.frees))

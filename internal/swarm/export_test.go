@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"time"
+
+	"spate/internal/bittorrent"
 )
 
 // SetSliceBudget makes the slices of a sweep shorter or longer.
@@ -70,6 +72,7 @@ func (s *Store) CheckPages() error {
 	if used := s.arena.used.Load(); int64(len(seen)) != used || twice > 0 {
 		return fmt.Errorf("%d pages in use, the shards know %d, %d of them twice", used, len(seen), twice)
 	}
+	seen[0] = true // it is never handed out
 	free := 0
 	for r := range s.arena.info {
 		info := &s.arena.info[r]
@@ -115,4 +118,9 @@ func (s *Store) AllocAlone(n int) {
 	for _, p := range pages {
 		s.arena.release(p)
 	}
+}
+
+// ShardOf returns the number of an info hash's shard.
+func (s *Store) ShardOf(hash bittorrent.InfoHash) int {
+	return int(shardOf(s.keys.infoHash(&hash), s.shardBits))
 }
