@@ -203,6 +203,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	g.start(support, "sweep", forever(d.sweeper.run))
 	g.start(support, "log", forever(d.limited.run))
 	g.start(support, "monitor", forever(d.monitor))
+	g.start(support, "reclaim", forever(newReclaimer().run))
 	g.start(support, "watchdog", forever(d.watchdog))
 	if d.keeper != nil && d.keeper.interval > 0 {
 		g.start(support, "snapshot", forever(d.keeper.run))

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,8 +30,9 @@ type conn struct {
 	// source is the address that the connection comes from, which limits go
 	// by.
 	source netip.Addr
-	// idleUntil is when a kept connection is given up without a request.
-	idleUntil time.Time
+	// deadline is when the wait for the first request, or for another one, is
+	// given up.
+	deadline time.Time
 
 	// plain[:n] are decrypted bytes that are not yet used. It is nil when n
 	// is 0. Connections without TLS use wire.buffered.
@@ -42,8 +44,12 @@ type conn struct {
 // eighth of the idle timeout.
 const parkAfter = 2 * time.Second
 
-// farewell is how long the last alert of an idle TLS connection may take.
-const farewell = 100 * time.Millisecond
+// maxWaiting is how many connections may wait for a request in goroutines of
+// their own, which after a handshake have stacks of 16 KiB, before they are
+// parked after crowdedAfter already.
+const maxWaiting = 1024
+
+const crowdedAfter = parkAfter / 16
 
 // serve carries the connection from its accept on.
 func (c *conn) serve() {
@@ -63,9 +69,8 @@ func (c *conn) finish(end ending) {
 	}
 	if c.tls != nil && (end == endIdle || end == endShutdown) {
 		// Without its alert, a close of ours looks like an attack to the peer.
-		c.timeout = farewell
 		_ = c.tls.CloseWrite()
-		_ = c.flushLast()
+		c.flushNow()
 	}
 	c.release()
 	_ = c.Conn.Close()
@@ -79,8 +84,8 @@ func (c *conn) finish(end ending) {
 func (c *conn) begin() (ending, bool) {
 	cfg := &c.d.s.rules.cfg
 	start := time.Now()
-	c.busy = c.l.TLS
-	if c.readUntil(start.Add(cfg.HeadTimeout), 0) != nil {
+	c.busy, c.deadline = c.l.TLS, start.Add(cfg.HeadTimeout)
+	if c.readUntil(c.deadline, 0) != nil {
 		return endError, false
 	}
 	var ok bool
@@ -98,7 +103,7 @@ func (c *conn) loop() {
 	for {
 		if err := c.more(); err != nil {
 			if c.parks(err) {
-				go c.parked()
+				c.park()
 				return
 			}
 			c.finish(c.failed(err))
@@ -111,23 +116,59 @@ func (c *conn) loop() {
 	}
 }
 
-// parks says whether a wait has ended only for the connection to be parked,
-// and sets its idle deadline.
+// parks says whether a wait has ended only for the connection to be parked.
 func (c *conn) parks(err error) bool {
-	return isTimeout(err) && !c.busy && !c.told && c.peer.requests > 0 && len(c.pending()) == 0 &&
-		time.Now().Before(c.idleUntil) && c.readUntil(c.idleUntil, 0) == nil
+	return isTimeout(err) && !c.busy && !c.told && len(c.pending()) == 0 && time.Now().Before(c.deadline)
 }
 
-// parked waits for the next request of a connection that has been idle for a
-// while, in a goroutine that has done nothing else. Handshakes and handlers
-// have grown the stack of the one before, and the runtime does not shrink it
-// below 4 KiB; this wait fits the 2 KiB that a goroutine starts with.
-func (c *conn) parked() {
-	if err := c.fill(); err != nil {
-		c.finish(c.failed(err))
+// park lets the connection wait without the goroutine that has served it:
+// handshakes and handlers have grown its stack, and the runtime does not shrink
+// that below 4 KiB.
+func (c *conn) park() {
+	if c.d.lot.park(c) {
 		return
 	}
-	c.carryOn()
+	// A goroutine that does nothing but this wait fits into the 2 KiB that it
+	// starts with.
+	go func() {
+		if c.readUntil(c.deadline, 0) != nil {
+			c.finish(endError)
+			return
+		}
+		if err := c.fill(); err != nil {
+			c.finish(c.failed(err))
+			return
+		}
+		c.carryOn()
+	}()
+}
+
+// resume goes on with a connection that was in the lot, in a new goroutine:
+// there is something to read.
+func (c *conn) resume() {
+	if c.readUntil(c.deadline, 0) != nil {
+		c.finish(endError)
+		return
+	}
+	c.loop()
+}
+
+// expired ends a connection that was in the lot at its deadline.
+func (c *conn) expired() { c.finish(c.failed(os.ErrDeadlineExceeded)) }
+
+// evicted goes on with a connection that was in the lot when the server stops:
+// it ends, unless a request has come in the meantime. It does not wait.
+func (c *conn) evicted() {
+	c.told = true
+	got, err := c.receiveNow()
+	switch {
+	case err != nil:
+		c.finish(c.failed(err))
+	case got:
+		go c.carryOn()
+	default:
+		c.finish(endShutdown)
+	}
 }
 
 // carryOn answers what has ended a parked wait, and goes on. For crypto/tls
@@ -142,10 +183,27 @@ func (c *conn) carryOn() {
 	c.loop()
 }
 
+// wait is fill for a connection that may be waiting for a request: where many
+// do, it gives up early, and parks takes over.
+func (c *conn) wait() error {
+	if c.busy || c.told || len(c.pending()) > 0 {
+		return c.fill()
+	}
+	waiting := &c.d.waiting
+	defer waiting.Add(-1)
+	if waiting.Add(1) > maxWaiting {
+		soon := time.Now().Add(crowdedAfter)
+		if soon.Before(c.deadline) && c.readUntil(soon, slackOf(crowdedAfter)) != nil {
+			return net.ErrClosed
+		}
+	}
+	return c.fill()
+}
+
 // more waits for at least one more byte of requests.
 func (c *conn) more() error {
 	if c.tls == nil {
-		return c.fill()
+		return c.wait()
 	}
 	for {
 		if c.plain == nil {
@@ -165,7 +223,7 @@ func (c *conn) more() error {
 		if _, blocked := err.(wouldBlock); !blocked {
 			return err
 		}
-		if err := c.fill(); err != nil {
+		if err := c.wait(); err != nil {
 			return err
 		}
 	}
@@ -214,7 +272,7 @@ func (c *conn) exchange() (end ending, ended bool) {
 		case actionKeep:
 			now := time.Now()
 			c.busy = false
-			c.idleUntil = now.Add(cfg.IdleTimeout)
+			c.deadline = now.Add(cfg.IdleTimeout)
 			wait := min(cfg.IdleTimeout/8, parkAfter)
 			return endError, c.readUntil(now.Add(wait), slackOf(wait)) != nil
 		case actionMore:

@@ -43,6 +43,9 @@ type goroutineDriver struct {
 	exchanges chan *exchange
 	tlsConfig *tls.Config
 
+	lot     *lot         // where connections are parked
+	waiting atomic.Int64 // connections that wait for a request in a goroutine
+
 	// room is signalled when a connection has ended, for an accept loop that
 	// waits for a descriptor.
 	room   chan struct{}
@@ -63,6 +66,10 @@ func newGoroutineDriver(s *Server, sockets []*socket) (driver, error) {
 		conns:     make(map[*conn]struct{}),
 		tlsConfig: s.tlsConfig(),
 	}
+	var err error
+	if d.lot, err = newLot(); err != nil {
+		return nil, err
+	}
 	for range s.rules.cfg.Workers {
 		d.exchanges <- s.newExchange()
 	}
@@ -81,6 +88,11 @@ func newGoroutineDriver(s *Server, sockets []*socket) (driver, error) {
 }
 
 func (d *goroutineDriver) close() {
+	d.closeListeners()
+	d.lot.close()
+}
+
+func (d *goroutineDriver) closeListeners() {
 	for _, l := range d.listeners {
 		_ = l.Close()
 	}
@@ -94,6 +106,7 @@ type deadliner interface {
 }
 
 func (d *goroutineDriver) run(ctx context.Context) error {
+	go d.lot.run()
 	failed := make(chan error, len(d.listeners))
 	var accepting sync.WaitGroup
 	for i, l := range d.listeners {
@@ -115,7 +128,7 @@ func (d *goroutineDriver) run(ctx context.Context) error {
 		_ = l.(deadliner).SetDeadline(past)
 	}
 	if err != nil {
-		d.close()
+		d.closeListeners()
 	}
 	accepting.Wait()
 	d.drain(stopAt)
@@ -146,6 +159,7 @@ func (d *goroutineDriver) drain(stopAt time.Time) {
 		_ = c.Conn.SetReadDeadline(past)
 	}
 	d.mu.Unlock()
+	d.lot.stop()
 	hard := time.AfterFunc(time.Until(stopAt)*9/10, func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()

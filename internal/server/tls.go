@@ -63,6 +63,12 @@ func (c *conn) secure() (ending, bool) {
 		}
 		c.use(n)
 	}
+	if len(c.buffered()) == 0 {
+		// Who connects and says nothing costs no more than a small goroutine.
+		if err := c.fill(); err != nil {
+			return c.handshakeFailed(err), false
+		}
+	}
 	session := tls.Server(&c.wire, c.d.tlsConfig)
 	c.patient = true
 	growStack(1)

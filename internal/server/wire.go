@@ -140,6 +140,18 @@ func (w *wire) receive(fd uintptr) bool {
 	return true
 }
 
+// receiveNow reads what has come, without waiting, and says whether there was
+// anything.
+func (w *wire) receiveNow() (got bool, err error) {
+	if err := w.raw.Control(func(fd uintptr) { got = w.receive(fd) }); err != nil {
+		return false, err
+	}
+	if got && w.received != nil {
+		return false, w.received
+	}
+	return got, nil
+}
+
 // fill waits until the read deadline for at least one more byte, after sending
 // what is held. There must be room: fewer than inputSize bytes buffered. When
 // the server starts to stop, it returns errDrained unless bytes have already
@@ -157,12 +169,8 @@ func (w *wire) fill() error {
 			return err
 		}
 		w.told = true
-		got := false
-		if err := w.raw.Control(func(fd uintptr) { got = w.receive(fd) }); err != nil {
+		if got, err := w.receiveNow(); got || err != nil {
 			return err
-		}
-		if got {
-			return w.received
 		}
 		if !w.busy {
 			return errDrained
@@ -303,6 +311,18 @@ func (w *wire) flushLast() error {
 		err = failed
 	}
 	return err
+}
+
+// flushNow sends what is held as far as that needs no waiting, and forgets the
+// rest.
+func (w *wire) flushNow() {
+	if w.held == nil {
+		return
+	}
+	defer w.drop()
+	_ = w.raw.Control(func(fd uintptr) {
+		_, _ = unix.SendmsgN(int(fd), *w.held, nil, nil, sendMore) // a farewell that nobody may hear
+	})
 }
 
 // unread reads and drops what has already come, up to lingerBytes, without

@@ -1,0 +1,139 @@
+package server
+
+import (
+	"sync"
+	"time"
+
+	"spate/internal/loop"
+)
+
+// lotRest is how long an empty lot sleeps at most.
+const lotRest = time.Hour
+
+// A lot is where connections of the goroutine driver wait for a request
+// without a goroutine: an epoll instance watches their sockets besides Go's
+// own, and a wheel their deadlines.
+type lot struct {
+	poller *loop.Poller
+	start  time.Time // the wheel's zero
+	ended  chan struct{}
+
+	mu     sync.Mutex // guards what follows
+	conns  loop.Slab[*conn]
+	ids    loop.Numbers
+	wheel  *loop.Wheel
+	closed bool // takes no more
+}
+
+// newLot returns an empty lot. Run and then stop, or close, releases it.
+func newLot() (*lot, error) {
+	poller, err := loop.NewPoller()
+	if err != nil {
+		return nil, err
+	}
+	return &lot{poller: poller, start: time.Now(), ended: make(chan struct{}), wheel: loop.NewWheel(0)}, nil
+}
+
+// park takes the connection over until there is something to read, its
+// deadline passes or the server stops, and says whether it did. The caller
+// does not touch it afterwards.
+func (l *lot) park(c *conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	id := l.ids.Take()
+	l.conns.Grow(id)
+	*l.conns.At(id) = c
+	failed := error(nil)
+	err := c.raw.Control(func(fd uintptr) { failed = l.poller.Add(int(fd), loop.Readable, loop.Token(id)) })
+	if err != nil || failed != nil {
+		*l.conns.At(id) = nil
+		l.ids.Return(id)
+		return false // no memory, or the system's limit on watches
+	}
+	l.wheel.Set(id, c.deadline.Sub(l.start))
+	if l.ids.Used() == 1 {
+		l.poller.Wake() // it sleeps for longer
+	}
+	return true
+}
+
+// take takes a connection out. The caller holds mu.
+func (l *lot) take(id uint32) *conn {
+	c := *l.conns.At(id)
+	*l.conns.At(id) = nil
+	_ = c.raw.Control(func(fd uintptr) { _ = l.poller.Remove(int(fd)) }) // it is open, and was added
+	l.wheel.Cancel(id)
+	l.ids.Return(id)
+	return c
+}
+
+// run serves the lot until stop. It never waits for a peer.
+func (l *lot) run() {
+	defer close(l.ended)
+	var ready, late, left []*conn
+	for {
+		events, err := l.poller.Wait(l.rest())
+		l.mu.Lock()
+		// What one Wait returned is of connections that are in the lot still:
+		// only this goroutine takes any out.
+		for _, e := range events {
+			ready = append(ready, l.take(uint32(e.Token)))
+		}
+		now := time.Since(l.start)
+		for id, ok := l.wheel.Expire(now); ok; id, ok = l.wheel.Expire(now) {
+			late = append(late, l.take(id))
+		}
+		if err != nil {
+			l.closed = true
+		}
+		closed := l.closed
+		for id := uint32(0); closed && id < l.ids.End(); id++ {
+			if *l.conns.At(id) != nil {
+				left = append(left, l.take(id))
+			}
+		}
+		l.mu.Unlock()
+
+		for _, c := range ready {
+			go c.resume()
+		}
+		for _, c := range late {
+			c.expired()
+		}
+		for _, c := range left {
+			c.evicted()
+		}
+		if closed {
+			return
+		}
+		clear(ready)
+		clear(late)
+		ready, late = ready[:0], late[:0]
+	}
+}
+
+// rest is how long nothing can expire.
+func (l *lot) rest() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if d := l.wheel.Wait(time.Since(l.start)); d >= 0 {
+		return d
+	}
+	return lotRest
+}
+
+// stop empties a running lot. It takes no more then.
+func (l *lot) stop() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.poller.Wake()
+	<-l.ended
+	l.poller.Close()
+}
+
+// close releases a lot that was never run.
+func (l *lot) close() { l.poller.Close() }
