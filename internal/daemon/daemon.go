@@ -194,6 +194,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 	support, endSupport := context.WithCancel(context.WithoutCancel(ctx))
 	defer endSupport()
 
+	// Before the first reply, so that who has had one finds its URL in the log.
+	// The sockets listen already.
+	d.announce()
+
 	// Every goroutine that lives as long as the daemon starts here. When one
 	// fails, the others end.
 	g.start(ctx, "server", func(ctx context.Context) error {
@@ -219,7 +223,6 @@ func (d *Daemon) Run(ctx context.Context) error {
 		g.start(support, "watch", forever(newWatcher(paths, func() { _ = d.Reload() }).run))
 	}
 
-	d.announce()
 	d.state.Store(uint32(admin.StateReady))
 	d.systemd.notify("READY=1\nSTATUS=serving")
 	<-ctx.Done()
