@@ -31,7 +31,7 @@ const (
 	keepReply     = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 27\r\n\r\nd8:intervali1800e5:peers0:e"
 	closeRequest  = "GET /announce HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 	closeReply    = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: 27\r\n\r\nd8:intervali1800e5:peers0:e"
-	testPatience  = 20 * time.Second
+	testPatience  = time.Minute
 	loopbackAny   = "127.0.0.1:0"
 	testHeadLimit = time.Hour
 )

@@ -154,15 +154,15 @@ func (c Carrier) keptLonger(t *testing.T) {
 // keptForAWhile sends requests with pauses between them.
 func (c Carrier) keptForAWhile(t *testing.T) {
 	cfg := c.config()
-	cfg.IdleTimeout = Patience / 2
+	cfg.IdleTimeout = 100 * brief
 	s := c.start(t, cfg)
 	conn := s.dialRaw(0)
 	wrapped := net.Conn(conn)
 	if c.Wrap != nil {
 		wrapped = c.Wrap(conn)
 	}
-	// A driver may put a connection aside after a while.
-	for _, pause := range []time.Duration{Patience / 15, brief} {
+	// A driver may put a connection aside after an eighth of that.
+	for _, pause := range []time.Duration{cfg.IdleTimeout / 7, brief} {
 		s.send(wrapped, "GET /announce HT")
 		s.send(wrapped, "TP/1.1\r\n\r\n")
 		s.expect(wrapped, reply(echo))
