@@ -62,3 +62,7 @@ func (f Failure) Reason() string { return failures[f].reason }
 // Permanent reports whether the same request will go on failing, so that the
 // client is told never to retry (BEP 31).
 func (f Failure) Permanent() bool { return f == FailureUnregistered }
+
+// Passing reports whether the same request will succeed after a while, so that
+// the client is told for how long to wait.
+func (f Failure) Passing() bool { return f == FailureRate }

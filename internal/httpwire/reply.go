@@ -104,8 +104,10 @@ func AppendScrapeReply(dst []byte, entries []bittorrent.ScrapeEntry, minRequestI
 
 // AppendFailure appends a refusal as one bencoded dictionary and nothing after
 // it: `failure reason`, `interval`, `min interval` in seconds, since clients
-// that read no interval come back at their own, and for a permanent failure
-// `retry in` as the string never (BEP 31).
+// that read no interval come back at their own. `retry in` (BEP 31) is the
+// string never for a permanent failure, and for one that passes the minutes of
+// minInterval, rounded up; as a string of digits like in the BEP's examples,
+// since there are clients that fail on a number.
 func AppendFailure(dst []byte, f bittorrent.Failure, interval, minInterval time.Duration) []byte {
 	reason := f.Reason()
 	dst = slices.Grow(dst, announceFrame+len(reason))
@@ -118,8 +120,12 @@ func AppendFailure(dst []byte, f bittorrent.Failure, interval, minInterval time.
 	dst = append(dst, "e12:min intervali"...)
 	dst = appendInt(dst, seconds(minInterval))
 	dst = append(dst, 'e')
-	if f.Permanent() {
+	switch {
+	case f.Permanent():
 		dst = append(dst, "8:retry in5:never"...)
+	case f.Passing():
+		dst = append(dst, "8:retry in"...)
+		dst = appendString(dst, appendInt(nil, seconds(minInterval+time.Minute-1)/60))
 	}
 	return append(dst, 'e')
 }

@@ -95,9 +95,17 @@ func TestAppendFailure(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	for f := bittorrent.FailureNone + 1; int(f) < bittorrent.FailureCount; f++ {
-		got := string(AppendFailure(nil, f, time.Second, time.Second))
-		if never := strings.HasSuffix(got, "8:retry in5:nevere"); never != f.Permanent() {
-			t.Errorf("%s: `retry in` is there: %t, want %t", f.Label(), never, f.Permanent())
+		got := string(AppendFailure(nil, f, time.Hour, 899*time.Second))
+		_, retry, _ := strings.Cut(got, "8:retry in")
+		want := ""
+		switch {
+		case f.Permanent():
+			want = "5:nevere"
+		case f.Passing():
+			want = "2:15e"
+		}
+		if retry != want {
+			t.Errorf("%s: `retry in` is %q, want %q", f.Label(), retry, want)
 		}
 	}
 }
