@@ -238,7 +238,8 @@ type Limits struct {
 	// Requests of one client address at once after a pause.
 	RequestBurstPerIP int `toml:"request_burst_per_ip" range:"0..2147483647"`
 	// Addresses without limits of their own, as prefixes or single addresses.
-	// Trusted proxies and unix sockets have none either.
+	// Unix sockets have none either, and where a listener stands behind a proxy,
+	// trusted_proxies.
 	ExemptSources []netip.Prefix `toml:"exempt_sources"`
 }
 

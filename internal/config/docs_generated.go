@@ -71,7 +71,7 @@ var docs = map[string]string{
 	"Limits.ConnectionBurstPerIP":         "Connections that one address may open at once after a pause.",
 	"Limits.RequestsPerSecondPerIP":       "Requests of one client address a second in the long run.",
 	"Limits.RequestBurstPerIP":            "Requests of one client address at once after a pause.",
-	"Limits.ExemptSources":                "Addresses without limits of their own, as prefixes or single addresses.\nTrusted proxies and unix sockets have none either.",
+	"Limits.ExemptSources":                "Addresses without limits of their own, as prefixes or single addresses.\nUnix sockets have none either, and where a listener stands behind a proxy,\ntrusted_proxies.",
 	"Privileges":                          "What the process gives up once its sockets are open. Needs root (Linux).",
 	"Privileges.DropPrivileges":           "Change the root directory, the group and the user after all sockets are\nopen, and give up all capabilities.",
 	"Privileges.ChrootPath":               "The new root directory. The snapshot, and what is read again on SIGUSR1\n(access list, certificates), has to lie below it.",

@@ -33,9 +33,12 @@ func newRules(cfg Config) (*rules, error) {
 	return r, nil
 }
 
-// exempting returns limits that trusted proxies are exempt from.
+// exempting returns limits that trusted proxies are exempt from. Where no
+// listener stands behind a proxy, their addresses are those of clients.
 func (r *rules) exempting(l Limits) Limits {
-	l.Exempt = slices.Concat(l.Exempt, r.cfg.TrustedProxies)
+	if slices.ContainsFunc(r.cfg.Listeners, func(l Listener) bool { return l.Proxy != ProxyNone }) {
+		l.Exempt = slices.Concat(l.Exempt, r.cfg.TrustedProxies)
+	}
 	return l
 }
 

@@ -149,8 +149,8 @@ type Config struct {
 	// RateLimited is the body, sent with status 200, for a request over its
 	// address's rate.
 	RateLimited []byte
-	// Limits bound what one address may cost. TrustedProxies are exempt from
-	// them.
+	// Limits bound what one address may cost. Where a listener stands behind a
+	// proxy, TrustedProxies are exempt from them.
 	Limits Limits
 
 	// Clock returns the monotonic time that handlers are given, counted from

@@ -228,3 +228,23 @@ func BenchmarkExchange(b *testing.B) {
 		_, out, _ = x.serve(0, &p, in, out[:0])
 	}
 }
+
+// TestTrustedProxiesAreExempt: only where a listener stands behind one are their
+// addresses those of proxies.
+func TestTrustedProxiesAreExempt(t *testing.T) {
+	proxy := netip.MustParseAddr("10.0.0.1")
+	for mode, exempt := range map[Proxy]bool{ProxyNone: false, ProxyHeader: true, ProxyProtocol: true} {
+		r, err := newRules(Config{
+			Listeners:      []Listener{{}, {Proxy: mode}},
+			TrustedProxies: []netip.Prefix{netip.PrefixFrom(proxy, 32)},
+			Limits:         Limits{AddressConnections: 1},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.limits.admit(0, proxy)
+		if got := r.limits.admit(0, proxy) == refusalNone; got != exempt {
+			t.Errorf("mode %d: a trusted proxy is exempt: %t, want %t", mode, got, exempt)
+		}
+	}
+}
