@@ -16,7 +16,7 @@ SOAKTIME  ?= 10m
 BENCHTIME ?= 1s
 COUNT     ?= 6
 
-.PHONY: all build test race e2e e2e-peers bench bench-once bench-smoke bench-memory bench-http lint format cross tidy fuzz soak check-clean clean
+.PHONY: all build test race e2e e2e-peers bench bench-once bench-smoke bench-memory bench-http bench-generator lint format cross tidy fuzz soak check-clean clean
 
 all: build
 
@@ -62,6 +62,10 @@ bench-memory:
 # CPU time for each request, against a bare loop on the same machine. Needs wrk.
 bench-http:
 	@$(GO) run ./bench/http
+
+# Requests that spate-load makes in a second of CPU time, against wrk. Needs wrk.
+bench-generator:
+	@$(GO) run ./bench/generator
 
 lint: format cross tidy
 	$(GO) vet ./...

@@ -9,6 +9,7 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -64,5 +65,24 @@ func (o *options) reply() []byte {
 		connection = "Connection: close\r\n"
 	}
 	r := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n%s\r\n", o.body, connection)
-	return append(r, make([]byte, o.body)...)
+	return append(r, announceReply(o.body)...)
+}
+
+// announceReply is an announce's reply of the given size, so that a load generator
+// that reads replies has nothing against it: as many peers as fit, and a warning
+// that fills the rest. Below the size of an empty one it is zeros.
+func announceReply(size int) []byte {
+	for peers := min(50, size/6); peers >= 0; peers-- {
+		for text := range size {
+			b := fmt.Appendf(nil, "d8:completei99e10:incompletei99e8:intervali1800e5:peers%d:%s15:warning message%d:%se",
+				6*peers, bytes.Repeat([]byte{12, 0, 0, 1, 26, 225}, peers), text, bytes.Repeat([]byte{'.'}, text))
+			if len(b) == size {
+				return b
+			}
+			if len(b) > size {
+				break
+			}
+		}
+	}
+	return make([]byte, size)
 }

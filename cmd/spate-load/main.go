@@ -54,6 +54,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "spate-load: %v\n", err)
 		return 1
 	}
+	load.GiveProcessors(cfg.NumWorkers)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	report, err := load.Run(ctx, cfg, o.progress(&cfg, stdout))

@@ -42,6 +42,7 @@ func pinProcess(cpus []int) error {
 			return fmt.Errorf("generator_cpus: processors %v: %w", cpus, err)
 		}
 	}
-	runtime.GOMAXPROCS(len(cpus))
+	// The generator's loops keep their Ps while they wait.
+	runtime.GOMAXPROCS(2 * len(cpus))
 	return nil
 }

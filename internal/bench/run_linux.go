@@ -24,6 +24,11 @@ func Run(ctx context.Context, p *Plan, b Build, progress io.Writer) (*Result, er
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
+	// Trackers that give up root read their lists afterwards. The key's file is the
+	// owner's alone.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return nil, err
+	}
 	if err := p.prepare(dir); err != nil {
 		return nil, err
 	}

@@ -131,7 +131,7 @@ func (c *client) exchange(ctx context.Context) error {
 		c.t.received(n)
 		reply, done, bad := splitReply(c.buf[:filled], err == io.EOF)
 		if bad || filled > maxReply {
-			c.t.malformed(&c.flight)
+			c.t.malformed(&c.flight, c.buf[:filled])
 			c.hangUp()
 			return nil
 		}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"spate/internal/loop"
 )
 
 // handle takes an event of slot i.
@@ -34,14 +36,14 @@ func (l *epollLoop) handle(i int, events uint32) {
 
 // flush sends what the socket takes.
 func (l *epollLoop) flush(s *slot, i int) {
-	n, err := unix.SendmsgN(s.fd, s.unsent, nil, nil, unix.MSG_NOSIGNAL)
+	n, err := loop.Send(s.fd, s.unsent, false)
 	switch {
-	case err == nil && n == len(s.unsent):
+	case err == 0 && n == len(s.unsent):
 		l.w.sent(len(s.flight.head))
 		s.unsent = nil
-	case err == nil:
+	case err == 0:
 		s.unsent = s.unsent[n:]
-	case err == unix.EAGAIN || err == unix.EINTR:
+	case err == unix.EAGAIN:
 	case err == unix.ECONNREFUSED || err == unix.ETIMEDOUT:
 		l.broken(s, i, err)
 	default:
@@ -64,14 +66,11 @@ func (l *epollLoop) receive(s *slot, i int) {
 // read reads once, and handles what it got. It returns how many bytes, or -1
 // where there is nothing now, or nothing any more.
 func (l *epollLoop) read(s *slot, i int, space []byte) int {
-	n, err := unix.Read(s.fd, space)
-	for err == unix.EINTR {
-		n, err = unix.Read(s.fd, space)
-	}
+	n, err := loop.Recv(s.fd, space)
 	if err == unix.EAGAIN {
 		return -1
 	}
-	if err != nil {
+	if err != 0 {
 		l.broken(s, i, err)
 		return -1
 	}
@@ -133,7 +132,7 @@ func (l *epollLoop) take(s *slot, i int, b []byte, eof bool) {
 	reply, done, bad := splitReply(b, eof)
 	switch {
 	case bad || len(b) > maxReply:
-		l.w.malformed(&s.flight)
+		l.w.malformed(&s.flight, b)
 		l.close(s)
 		l.release(s, i)
 	case done:

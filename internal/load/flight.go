@@ -3,6 +3,7 @@ package load
 import (
 	"bytes"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -93,6 +94,7 @@ func (t *traffic) answered(v *verdict, f *flight, now time.Time, status int, bod
 		}
 	case status != 200:
 		v.faults[FaultStatus]++
+		t.example(FaultStatus, fmt.Sprintf("status %d", status), body)
 	case f.kind == KindScrape:
 		failure = t.judgeScrape(v, f, body)
 	default:
@@ -117,20 +119,21 @@ func (t *traffic) count(v *verdict, f *flight, latency time.Duration, peers int,
 	}
 }
 
-// isFailure reports whether body is a reply with a failure reason.
+// isFailure reports whether body is a reply with a failure reason, if only its
+// beginning.
 func isFailure(body []byte) bool {
-	return bytes.HasPrefix(body, []byte("d14:failure reason"))
+	if bytes.HasPrefix(body, []byte("d14:failure reason")) {
+		return true
+	}
+	_, ok := httpwire.FailureReason(body)
+	return ok
 }
 
 func (t *traffic) judgeAnnounce(v *verdict, f *flight, body []byte) (failure bool) {
 	v.peers = v.peers[:0]
 	err := httpwire.ParseAnnounceReply(body, &v.announce)
 	if err != nil {
-		if isFailure(body) {
-			v.faults[FaultRefusal]++
-		} else {
-			v.faults[FaultBadReply]++
-		}
+		t.unusable(v, err, body)
 		if t.book != nil {
 			t.book.lost(&f.request, f.addr)
 		}
@@ -144,6 +147,34 @@ func (t *traffic) judgeAnnounce(v *verdict, f *flight, body []byte) (failure boo
 		t.book.answered(&f.request, f.addr, f.mark, &v.announce, v.peers, &v.faults)
 	}
 	return false
+}
+
+// unusable notes that a reply to a right request is not what it should be.
+func (t *traffic) unusable(v *verdict, err error, body []byte) {
+	fault := FaultBadReply
+	if isFailure(body) {
+		fault = FaultRefusal
+	}
+	v.faults[fault]++
+	t.example(fault, err.Error(), body)
+}
+
+// maxExample is how much of a reply an example shows, in bytes.
+const maxExample = 100
+
+// example keeps what is wrong with a reply, if it is the first with that fault.
+func (t *traffic) example(f Fault, what string, reply []byte) {
+	t.meter.mu.Lock()
+	defer t.meter.mu.Unlock()
+	if t.meter.t.Examples[f] != "" {
+		return
+	}
+	// What is too much is mostly at the end.
+	shown := fmt.Sprintf("%q", reply)
+	if len(reply) > maxExample {
+		shown = fmt.Sprintf("%q … %q", reply[:maxExample/2], reply[len(reply)-maxExample/2:])
+	}
+	t.meter.t.Examples[f] = fmt.Sprintf("%s, in %d bytes: %s", what, len(reply), shown)
 }
 
 func appendPeers(dst []netip.AddrPort, r *bittorrent.AnnounceReply) []netip.AddrPort {
@@ -160,12 +191,8 @@ func (t *traffic) judgeScrape(v *verdict, f *flight, body []byte) (failure bool)
 	var err error
 	v.scrape, err = httpwire.ParseScrapeReply(body, v.scrape[:0])
 	if err != nil {
-		if isFailure(body) {
-			v.faults[FaultRefusal]++
-			return true
-		}
-		v.faults[FaultBadReply]++
-		return false
+		t.unusable(v, err, body)
+		return isFailure(body)
 	}
 	for i, torrent := range f.scraped {
 		e := findEntry(v.scrape, &t.src.hashes[torrent])
@@ -267,5 +294,8 @@ func (t *traffic) notConnected(f Fault) {
 	t.meter.mu.Unlock()
 }
 
-// malformed notes a reply to f that is not HTTP.
-func (t *traffic) malformed(f *flight) { t.failed(f, FaultBadReply) }
+// malformed notes a reply to f that is not HTTP, or not what was asked for.
+func (t *traffic) malformed(f *flight, got []byte) {
+	t.example(FaultBadReply, "not one HTTP reply with a length of at most 128 KiB", got)
+	t.failed(f, FaultBadReply)
+}

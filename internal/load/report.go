@@ -84,6 +84,9 @@ func (r *Report) WriteFinal(w io.Writer) {
 		for f, n := range t.Faults {
 			if n > 0 {
 				fmt.Fprintf(w, "  - %s: %d\n", Fault(f), n)
+				if example := t.Examples[f]; example != "" {
+					fmt.Fprintf(w, "      the first: %s\n", example)
+				}
 			}
 		}
 	}
@@ -145,6 +148,7 @@ type jsonReport struct {
 	BytesIn            uint64                        `json:"bytes_in"`
 	LateRequests       uint64                        `json:"late_requests"`
 	Faults             map[string]uint64             `json:"faults"`
+	FaultExamples      map[string]string             `json:"fault_examples,omitempty"`
 	LatencyMicros      map[string]map[string]float64 `json:"latency_us"`
 	CPUSeconds         float64                       `json:"cpu_seconds"`
 	Saturated          bool                          `json:"saturated"`
@@ -163,7 +167,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		ElapsedSeconds: r.Elapsed.Seconds(), Requests: t.Sent, Responses: map[string]uint64{},
 		FailureResponses: t.Failures, ResponsesPerSecond: float64(t.Answered()) / r.Elapsed.Seconds(),
 		Connections: t.Opened, Peers: t.Peers, BytesOut: t.BytesOut, BytesIn: t.BytesIn, LateRequests: t.Late,
-		Faults: map[string]uint64{}, LatencyMicros: map[string]map[string]float64{},
+		Faults: map[string]uint64{}, FaultExamples: map[string]string{}, LatencyMicros: map[string]map[string]float64{},
 		CPUSeconds: r.CPU.Seconds(), Saturated: r.Saturated,
 		ResumedConnections: t.Resumed, UnsentRequests: t.Unsent, CutRequests: t.Cut,
 		OldestCutMicros: float64(t.CutAfter) / float64(time.Microsecond), SearchSteps: r.Steps,
@@ -179,6 +183,9 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	}
 	for f, n := range t.Faults {
 		j.Faults[Fault(f).String()] = n
+		if example := t.Examples[f]; example != "" {
+			j.FaultExamples[Fault(f).String()] = example
+		}
 	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")

@@ -74,6 +74,13 @@ type worker struct {
 	connected int
 }
 
+// GiveProcessors sets GOMAXPROCS so that the runs of a program leave room for other
+// goroutines beside their workers' loops, which keep their Ps while they wait. It is
+// for main functions.
+func GiveProcessors(workers int) {
+	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), workers+1))
+}
+
 func newTeam(cfg *Config) ([]*worker, error) {
 	if err := checkDescriptors(cfg.NumWorkers * cfg.NumConnections); err != nil {
 		return nil, err
@@ -215,7 +222,7 @@ func (g *gathering) report(cfg *Config) *Report {
 		whole := time.Duration(cfg.NumWorkers) * r.Elapsed
 		r.Saturated = g.tally.Waited < time.Duration((1-saturation)*float64(whole))
 	} else {
-		r.Saturated = float64(r.CPU) > saturation*float64(runtime.GOMAXPROCS(0))*float64(r.Elapsed)
+		r.Saturated = float64(r.CPU) > saturation*float64(processors())*float64(r.Elapsed)
 	}
 	return r
 }

@@ -123,6 +123,10 @@ func TestEachWrongTrackerIsFoundOut(t *testing.T) {
 				allowed = append(allowed, FaultTwice)
 			}
 			r := runAgainst(t, cfg, done)
+			example := map[string]string{"adds bytes": "canonical bencode", "sends errors": "status 500", "refuses": "refused"}[wrong]
+			if !strings.Contains(r.Tally.Examples[want], example) {
+				t.Errorf("the example is %q, want one with %q", r.Tally.Examples[want], example)
+			}
 			if r.Tally.Faults[want] == 0 {
 				t.Errorf("%v was not reported", want)
 			}
