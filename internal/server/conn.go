@@ -84,7 +84,7 @@ func (c *conn) finish(end ending) {
 func (c *conn) begin() (ending, bool) {
 	cfg := &c.d.s.rules.cfg
 	start := time.Now()
-	c.busy, c.deadline = c.l.TLS, start.Add(cfg.HeadTimeout)
+	c.busy, c.first, c.deadline = c.l.TLS, true, start.Add(cfg.HeadTimeout)
 	if c.readUntil(c.deadline, 0) != nil {
 		return endError, false
 	}
@@ -157,15 +157,21 @@ func (c *conn) resume() {
 func (c *conn) expired() { c.finish(c.failed(os.ErrDeadlineExceeded)) }
 
 // evicted goes on with a connection that was in the lot when the server stops:
-// it ends, unless a request has come in the meantime. It does not wait.
+// it ends, unless a request has come in the meantime or the first one is still
+// to come. It does not wait.
 func (c *conn) evicted() {
-	c.told = true
+	if c.tell() != nil {
+		c.finish(endError)
+		return
+	}
 	got, err := c.receiveNow()
 	switch {
 	case err != nil:
 		c.finish(c.failed(err))
 	case got:
 		go c.carryOn()
+	case c.first:
+		go c.loop()
 	default:
 		c.finish(endShutdown)
 	}
@@ -271,7 +277,7 @@ func (c *conn) exchange() (end ending, ended bool) {
 			continue
 		case actionKeep:
 			now := time.Now()
-			c.busy = false
+			c.busy, c.first = false, false
 			c.deadline = now.Add(cfg.IdleTimeout)
 			wait := min(cfg.IdleTimeout/8, parkAfter)
 			return endError, c.readUntil(now.Add(wait), slackOf(wait)) != nil

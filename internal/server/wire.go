@@ -84,10 +84,12 @@ type wire struct {
 
 	// draining tells, when a wait ends early, whether the server stops; told
 	// is set once that was acted on. busy says that a head or a handshake is
-	// under way, which may go on until grace.
+	// under way, first that no request has come yet: who has just connected has
+	// probably sent one. Both may go on until grace.
 	draining *atomic.Bool
 	told     bool
 	busy     bool
+	first    bool
 	grace    func() time.Time
 }
 
@@ -168,17 +170,22 @@ func (w *wire) fill() error {
 		if w.told || !w.draining.Load() || !isTimeout(err) {
 			return err
 		}
-		w.told = true
+		if err := w.tell(); err != nil {
+			return err
+		}
 		if got, err := w.receiveNow(); got || err != nil {
 			return err
 		}
-		if !w.busy {
+		if !w.busy && !w.first {
 			return errDrained
 		}
-		if err := w.Conn.SetReadDeadline(w.grace()); err != nil {
-			return err
-		}
 	}
+}
+
+// tell notes that the server stops: nothing is waited for beyond grace now.
+func (w *wire) tell() error {
+	w.told = true
+	return w.Conn.SetReadDeadline(w.grace())
 }
 
 // readUntil sets the read deadline. One that is at most slack too early may

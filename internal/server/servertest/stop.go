@@ -14,6 +14,7 @@ import (
 // stop holds what a server still does when it is told to stop.
 func (c Carrier) stop(t *testing.T) {
 	t.Run("idle connections", c.stopIdle)
+	t.Run("first request on its way", c.stopFirst)
 	t.Run("accept queue", c.stopQueue)
 	t.Run("unfinished business", c.stopUnfinished)
 	t.Run("never run", c.neverRun)
@@ -35,6 +36,39 @@ func (c Carrier) stopIdle(t *testing.T) {
 		s.expectEnd(conn, "")
 	}
 	if st := s.Stats(); st.Open != 0 || value(t, st.Ended, "shutdown") != 10 {
+		t.Errorf("after the stop: %+v", st)
+	}
+}
+
+// stopFirst stops a server between a client's handshake and its first request,
+// which must be answered. Without TLS both come in one.
+func (c Carrier) stopFirst(t *testing.T) {
+	if c.Wrap == nil {
+		return
+	}
+	s := c.start(t, c.config())
+	var fresh []net.Conn
+	for range 10 {
+		conn := s.dial()
+		if err := conn.(interface{ Handshake() error }).Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		fresh = append(fresh, conn)
+	}
+	kept := s.dial()
+	s.send(kept, get("/announce"))
+	s.expect(kept, reply(echo))
+	s.send(fresh[0], "GET /ann")
+	s.stop()
+	s.expectEnd(kept, "") // it has begun
+	s.send(fresh[0], get("/announce")[len("GET /ann"):])
+	s.expectEnd(fresh[0], closing(echo))
+	for _, conn := range fresh[1:] {
+		s.send(conn, get("/announce"))
+		s.expectEnd(conn, closing(echo))
+	}
+	s.ended()
+	if st := s.Stats(); st.Open != 0 || value(t, st.Ended, "served") != 10 {
 		t.Errorf("after the stop: %+v", st)
 	}
 }
