@@ -13,12 +13,17 @@ import (
 	"spate/internal/swarm"
 )
 
-// The budget of PERFORMANCE.md, in bytes.
+// The budget of docs/performance.md, in bytes.
 const (
 	perTorrent = 64
 	perPeer4   = 16
 	perPeer6   = 28
 	fixed      = 24 * mib
+	// stormSlack is what may stay, beyond twice the empty store's, after all peers
+	// have expired.
+	stormSlack = 4 * mib
+	// maxGC is the processor time of a collection.
+	maxGC = 5 * time.Millisecond
 )
 
 func budget(s swarm.Stats) int64 {
