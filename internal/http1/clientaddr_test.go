@@ -85,6 +85,8 @@ func TestClientAddrLast(t *testing.T) {
 		{"unspecified", []string{"0.0.0.0"}, "", ErrAddrUnusable},
 		{"unspecified, IPv6", []string{"::"}, "", ErrAddrUnusable},
 		{"multicast", []string{"239.1.1.1"}, "", ErrAddrUnusable},
+		{"broadcast", []string{"255.255.255.255"}, "", ErrAddrUnusable},
+		{"broadcast, mapped", []string{"::ffff:255.255.255.255"}, "", ErrAddrUnusable},
 		{"leading zero", []string{"203.0.113.07"}, "", ErrAddrUnusable},
 		{"three numbers", []string{"203.0.113"}, "", ErrAddrUnusable},
 		{"a number", []string{"3405803783"}, "", ErrAddrUnusable},

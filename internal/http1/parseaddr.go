@@ -11,8 +11,8 @@ import (
 
 // parseNode parses an address as proxies write it: a bare address, IPv4 with
 // :port, or IPv6 in brackets with or without :port. A zone is dropped, an
-// IPv4-mapped address unmapped. An address that no client can have, unspecified
-// or multicast, is refused as garbage is.
+// IPv4-mapped address unmapped. An address that no client can have (unspecified,
+// multicast or broadcast) is refused as garbage is.
 func parseNode(b []byte) (netip.Addr, bool) {
 	if len(b) == 0 {
 		return netip.Addr{}, false
@@ -43,8 +43,10 @@ func parseNode(b []byte) (netip.Addr, bool) {
 
 // usable tells whether addr can be a client's.
 func usable(addr netip.Addr) bool {
-	return !addr.IsUnspecified() && !addr.IsMulticast()
+	return !addr.IsUnspecified() && !addr.IsMulticast() && addr != broadcast
 }
+
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // isPort tells whether b is a port as a list of proxies holds it: up to five
 // digits, or an obfuscated one (RFC 7239, 6.3). Its value is of no use.

@@ -49,8 +49,8 @@ const (
 //
 // The error is ErrIncomplete while buf can still become a header, or
 // ErrProxyHeader: at the first byte that fits none, at the end of an address
-// that is none, for an address that is unspecified or multicast, and for a
-// header beyond MaxProxyHeader. n, src and local are then zero. Whether the
+// that is none, for an address that is unspecified, multicast or broadcast, and
+// for a header beyond MaxProxyHeader. n, src and local are then zero. Whether the
 // sender may send such a header is the caller's to judge, beforehand. Nothing
 // is allocated.
 //
