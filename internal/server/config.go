@@ -144,7 +144,8 @@ type Config struct {
 	// path is valid until it returns, and the page may not change afterwards.
 	WellKnown func(path []byte) []byte
 	// NoClientAddress is the body, sent with status 200, for a request of a
-	// trusted proxy that does not say whom it is for.
+	// trusted proxy that does not say whom it is for, but for IndexPage and the
+	// pages of WellKnown.
 	NoClientAddress []byte
 	// RateLimited is the body, sent with status 200, for a request over its
 	// address's rate.

@@ -142,6 +142,10 @@ func (x *exchange) reply(now time.Duration, p *peer) (status int, body []byte, o
 	h, cfg := &x.head, &x.rules.cfg
 	client = x.rules.clientOf(p, h)
 	if !client.IsValid() {
+		// A proxy that asks for itself, whether anybody is there, names no client.
+		if page, o := x.page(p); page != nil {
+			return 200, page, o, client
+		}
 		return 200, cfg.NoClientAddress, outcomeNoClient, client
 	}
 	if !x.rules.limits.request(now, client) {
@@ -151,17 +155,26 @@ func (x *exchange) reply(now time.Duration, p *peer) (status int, body []byte, o
 	if x.body = body[:0]; cap(x.body) > maxScratch {
 		x.body = nil // one full scrape must not keep its memory for good
 	}
-	switch {
-	case known:
+	if known {
 		return 200, body, outcomeHandled, client
-	case len(cfg.IndexPage) > 0 && string(h.Path) == "/":
-		return 200, x.indexPage(p), outcomeIndex, client
-	case cfg.WellKnown != nil:
-		if page := cfg.WellKnown(h.Path); page != nil {
-			return 200, page, outcomeWellKnown, client
-		}
+	}
+	if page, o := x.page(p); page != nil {
+		return 200, page, o, client
 	}
 	return 404, notFoundBody, outcomeNotFound, client
+}
+
+// page returns what the server itself has at the path in x.head, nil for
+// nothing. Whom it is for does not matter.
+func (x *exchange) page(p *peer) ([]byte, outcome) {
+	cfg := &x.rules.cfg
+	if len(cfg.IndexPage) > 0 && string(x.head.Path) == "/" {
+		return x.indexPage(p), outcomeIndex
+	}
+	if cfg.WellKnown != nil {
+		return cfg.WellKnown(x.head.Path), outcomeWellKnown
+	}
+	return nil, outcomeNotFound
 }
 
 // The bodies of the replies that are not the handler's. They are for people.

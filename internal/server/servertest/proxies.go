@@ -40,6 +40,9 @@ func (c Carrier) header(t *testing.T) {
 		s.send(conn, get("/announce", test.lines))
 		s.expect(conn, reply(test.want))
 	}
+	// A proxy that only asks whether anybody is there names no client.
+	s.send(conn, get("/"))
+	s.expect(conn, reply("the index\n"))
 	s.await("two requests without a client", func(st server.Stats) bool {
 		return value(t, st.Requests4, "no_client_address") == 2
 	})
