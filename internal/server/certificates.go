@@ -53,31 +53,35 @@ type certificates struct {
 	log   *slog.Logger
 	set   atomic.Pointer[certificateSet]
 
-	mu     sync.Mutex // guards what follows: one load at a time
-	stamps []stamp    // of the files as they were last read, good or bad
-	warned time.Time  // when warn was last called
+	mu     sync.Mutex    // guards what follows: one load at a time
+	loaded []os.FileInfo // of the files as they were last read, good or bad
+	seen   []os.FileInfo // of the files at the last look
+	warned time.Time     // when warn was last called
 }
 
-// A stamp tells one content of a file from another, well enough.
-type stamp struct {
-	modified time.Time
-	size     int64
-}
-
-// stampsOf returns the stamps of all files; the zero stamp is that of a file
-// that cannot be found.
-func stampsOf(files []CertificateFiles) []stamp {
-	var all []stamp
-	for _, f := range files {
+// stat describes all files; nil stands for one that cannot be found.
+func (c *certificates) stat() []os.FileInfo {
+	var all []os.FileInfo
+	for _, f := range c.files {
 		for _, path := range []string{f.Chain, f.Key} {
-			var s stamp
-			if info, err := os.Stat(path); err == nil {
-				s = stamp{info.ModTime(), info.Size()}
+			info, err := os.Stat(path)
+			if err != nil {
+				info = nil
 			}
-			all = append(all, s)
+			all = append(all, info)
 		}
 	}
 	return all
+}
+
+// sameFiles tells one content of files from another, well enough.
+func sameFiles(a, b []os.FileInfo) bool {
+	return slices.EqualFunc(a, b, func(a, b os.FileInfo) bool {
+		if a == nil || b == nil {
+			return a == b
+		}
+		return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+	})
 }
 
 // A certificateSet is immutable.
@@ -111,11 +115,13 @@ func (c *certificates) reload(now time.Time) error {
 }
 
 // look reloads what has changed on disk, and warns from time to time of what
-// expires. A pair that is replaced one file after the other may fail once: it
-// stays as it was, and the second file is the next change.
+// expires. Files that have changed since the last look are left alone until the
+// next: somebody may be replacing one after the other.
 func (c *certificates) look(now time.Time) {
 	c.mu.Lock()
-	changed := !slices.Equal(stampsOf(c.files), c.stamps)
+	files := c.stat()
+	changed := !sameFiles(files, c.loaded) && sameFiles(files, c.seen)
+	c.seen = files
 	if !changed && now.Sub(c.warned) >= expiryCheck {
 		c.warn(now)
 	}
@@ -130,7 +136,7 @@ func (c *certificates) look(now time.Time) {
 // load is reload without its log. The caller holds mu, or is the only one yet.
 func (c *certificates) load() error {
 	// Before the files are read, so that a change in between is seen.
-	c.stamps = stampsOf(c.files)
+	c.loaded = c.stat()
 	set := &certificateSet{byName: make(map[string][]*tls.Certificate)}
 	var errs []error
 	for _, f := range c.files {

@@ -50,7 +50,7 @@ func writeTestPair(t *testing.T, f CertificateFiles, name string, modified time.
 	}
 }
 
-// TestLook: changed files are loaded, a bad pair is reported once and not
+// TestLook: changed files are loaded once they stay the same, a bad pair is reported once and not
 // used, and expiry is warned about twice a day.
 func TestLook(t *testing.T) {
 	dir := t.TempDir()
@@ -65,6 +65,7 @@ func TestLook(t *testing.T) {
 	step := func(now time.Time, serves string, says ...string) {
 		t.Helper()
 		log.Reset()
+		c.look(now)
 		c.look(now)
 		if got := c.list()[0].Names[0]; got != serves {
 			t.Errorf("%s is served, want %s", got, serves)
@@ -82,6 +83,11 @@ func TestLook(t *testing.T) {
 	writeTestPair(t, f, "two.test", day(2), false)
 	step(day(2), "one.test", "does not match")
 	step(day(2), "one.test")
+	writeTestPair(t, f, "two.test", day(2).Add(time.Hour), false)
+	log.Reset()
+	if c.look(day(2)); log.Len() > 0 { // the key is still to come
+		t.Errorf("half a pair was tried:\n%s", log.String())
+	}
 	writeTestPair(t, f, "two.test", day(3), true)
 	step(day(3), "two.test", "certificate loaded")
 	step(day(3), "two.test")

@@ -5,15 +5,35 @@ import (
 	"time"
 )
 
-// watchEvery is how often a server looks at itself. What it finds is said
-// once for all that happened in between, however much that was.
-const watchEvery = time.Minute
+const (
+	// watchEvery is how often a server looks at itself.
+	watchEvery = 5 * time.Second
+	// sayEvery is how often it says the same in the log at most, once for all that
+	// has happened since, however much that was.
+	sayEvery = time.Minute
+)
 
 // A watch says in the log what an operator must know and can change.
 type watch struct {
 	s *Server
-	// What was counted at the last look.
-	noClient, proxyHeader uint64
+
+	noClient, proxyHeader said
+}
+
+// said is what was last said of a counter that grows.
+type said struct {
+	count uint64
+	at    time.Time
+}
+
+// grown returns by how much the counter has grown since that was last said, 0
+// when it is too early to say it again.
+func (s *said) grown(count uint64, now time.Time) (by uint64) {
+	if by = count - s.count; by == 0 || now.Sub(s.at) < sayEvery {
+		return 0
+	}
+	s.count, s.at = count, now
+	return by
 }
 
 // watch looks until ctx is done.
@@ -32,8 +52,8 @@ func (s *Server) watch(ctx context.Context) {
 	}
 }
 
-// look compares the counters with those of the last look, and the certificates
-// with their files.
+// look compares the counters with what was last said of them, and the
+// certificates with their files.
 func (w *watch) look(now time.Time) {
 	if w.s.tls != nil {
 		w.s.tls.look(now)
@@ -43,13 +63,12 @@ func (w *watch) look(now time.Time) {
 		noClient += c.requests[0][outcomeNoClient].Load() + c.requests[1][outcomeNoClient].Load()
 		proxyHeader += c.ended[endProxyHeader].Load()
 	}
-	if n := noClient - w.noClient; n > 0 {
+	if n := w.noClient.grown(noClient, now); n > 0 {
 		w.s.log.Warn("requests through proxies did not say whom they are for and were refused: the proxy has to set the header, in the configured format",
 			"requests", n, "header", w.s.rules.cfg.ClientHeader)
 	}
-	if n := proxyHeader - w.proxyHeader; n > 0 {
+	if n := w.proxyHeader.grown(proxyHeader, now); n > 0 {
 		w.s.log.Warn("connections without a good PROXY protocol header, or not from a trusted proxy, were closed: the proxy has to send it, and trusted_proxies has to name the proxy",
 			"connections", n)
 	}
-	w.noClient, w.proxyHeader = noClient, proxyHeader
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestWatch: each finding is one line, however often it happened.
+// TestWatch: each finding is one line a minute, however often it happened.
 func TestWatch(t *testing.T) {
 	var log bytes.Buffer
 	r, err := newRules(Config{ClientHeader: "X-Real-IP"})
@@ -25,14 +25,24 @@ func TestWatch(t *testing.T) {
 	c.requests[0][outcomeNoClient].Add(70)
 	c.requests[1][outcomeNoClient].Add(7)
 	c.ended[endProxyHeader].Add(5)
-	w.look(time.Unix(60, 0))
-	w.look(time.Unix(120, 0))
-	if strings.Count(log.String(), "\n") != 2 {
-		t.Errorf("the log has not two lines:\n%s", log.String())
-	}
-	for _, want := range []string{"requests=77", "header=X-Real-IP", "connections=5"} {
-		if !strings.Contains(log.String(), want) {
-			t.Errorf("the log lacks %q:\n%s", want, log.String())
+	start := time.Unix(60, 0)
+	w.look(start)
+	says := func(when time.Duration, lines int, wants ...string) {
+		t.Helper()
+		w.look(start.Add(when))
+		if got := strings.Count(log.String(), "\n"); got != lines {
+			t.Errorf("after %v the log has %d lines, want %d:\n%s", when, got, lines, log.String())
+		}
+		for _, want := range wants {
+			if !strings.Contains(log.String(), want) {
+				t.Errorf("after %v the log lacks %q:\n%s", when, want, log.String())
+			}
 		}
 	}
+	says(0, 2, "requests=77", "header=X-Real-IP", "connections=5")
+	c.requests[0][outcomeNoClient].Add(1)
+	says(sayEvery/2, 2)
+	c.requests[0][outcomeNoClient].Add(2)
+	says(sayEvery, 3, "requests=3")
+	says(3*sayEvery, 3)
 }
