@@ -356,6 +356,39 @@ func TestBackoff(t *testing.T) {
 
 func io() error { return fmt.Errorf("order: %w", fs.ErrClosed) }
 
+// TestKeysAreForUsOnly: a file that others left under the name of one to come does
+// not make the key readable.
+func TestKeysAreForUsOnly(t *testing.T) {
+	dir := t.TempDir()
+	s, err := openStorage(dir, "https://authority.example/dir", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	left := filepath.Join(dir, s.accountFile()+unfinished)
+	if err := os.WriteFile(left, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := os.Open(left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	key, err := newKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.saveAccount(key); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, s.accountFile())); err != nil || info.Mode().Perm() != fileMode {
+		t.Errorf("the key's file is %v (%v)", info, err)
+	}
+	if info, err := theirs.Stat(); err != nil || info.Size() > 0 {
+		t.Errorf("the key went into the file that was there: %v (%v)", info, err)
+	}
+}
+
 // TestStorageFailsLater: what cannot be stored is served, said, and stored when
 // that works again.
 func TestStorageFailsLater(t *testing.T) {

@@ -44,22 +44,19 @@ func (e *damagedError) Error() string { return "it is damaged: " + e.err.Error()
 // The errors name it.
 func openStorage(path, authority string, owner *Owner) (*storage, error) {
 	s := &storage{path: path, authority: fileName(authority)}
-	switch err := os.Mkdir(path, dirMode); {
-	case err == nil:
-		s.made = true
-		if owner == nil {
-			break
-		}
-		if err := os.Chown(path, owner.UID, owner.GID); err != nil {
+	err := os.Mkdir(path, dirMode)
+	if s.made = err == nil; !s.made && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("the directory cannot be made: %w", err)
+	}
+	if s.dir, err = os.OpenRoot(path); err != nil {
+		return nil, fmt.Errorf("the directory cannot be used: %w", err)
+	}
+	if s.made && owner != nil {
+		// By the open directory, which the path may no longer lead to.
+		if err := s.dir.Lchown(".", owner.UID, owner.GID); err != nil {
 			s.discard()
 			return nil, fmt.Errorf("the directory cannot be given away: %w", err)
 		}
-	case !errors.Is(err, fs.ErrExist):
-		return nil, fmt.Errorf("the directory cannot be made: %w", err)
-	}
-	var err error
-	if s.dir, err = os.OpenRoot(path); err != nil {
-		return nil, fmt.Errorf("the directory cannot be used: %w", err)
 	}
 	const probe = "probe" + unfinished
 	if err = s.write(probe, nil); err == nil {
@@ -208,8 +205,12 @@ func (s *storage) replace(name string, data []byte) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
+// write makes a file that nobody else can read, whatever had its name.
 func (s *storage) write(name string, data []byte) error {
-	f, err := s.dir.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
+	if err := s.dir.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := s.dir.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode)
 	if err != nil {
 		return err
 	}

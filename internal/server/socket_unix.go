@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -260,21 +261,28 @@ func bindUnix(l *Listener, backlog int) (*socket, error) {
 	return s, nil
 }
 
-// own sets the mode and the owner of a unix socket's file and remembers it.
+// own sets the mode and the owner of a unix socket's file and remembers it. It
+// does not follow a link out of the directory: where others may write there, the
+// file can be another one by now.
 func (s *socket) own() error {
 	path := s.listener.Address
-	var err error
-	if s.file, err = os.Lstat(path); err != nil {
+	dir, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	name := filepath.Base(path)
+	if s.file, err = dir.Lstat(name); err != nil {
 		return err
 	}
 	s.remove = path
 	if o := s.listener.Owner; o != nil {
-		if err := os.Lchown(path, o.UID, o.GID); err != nil {
+		if err := dir.Lchown(name, o.UID, o.GID); err != nil {
 			return err
 		}
 	}
 	if s.listener.Mode != 0 {
-		return os.Chmod(path, s.listener.Mode.Perm())
+		return dir.Chmod(name, s.listener.Mode.Perm())
 	}
 	return nil
 }
