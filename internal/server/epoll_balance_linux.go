@@ -151,10 +151,13 @@ func (l *epollLoop) adopt(given *record) {
 	*r = *given
 	r.generation, r.state = generation, stateFree
 	l.turn(r, stateIdle)
-	if err := l.poller.Add(int(r.fd), watchReads, l.token(id)); err != nil || l.swept {
+	if err := l.poller.Add(int(r.fd), watchReads, l.token(id)); err != nil {
 		c := l.carry(id)
-		l.end(&c, endShutdown)
+		l.end(&c, endError)
 		return
 	}
 	l.wheel.Set(id, l.now+l.d.s.rules.cfg.IdleTimeout)
+	if l.swept {
+		l.endIdle(id)
+	}
 }

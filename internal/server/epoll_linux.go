@@ -189,6 +189,7 @@ func (l *epollLoop) runGuarded() (err error) {
 // run serves until the phase says to stop.
 func (l *epollLoop) run() error {
 	for {
+		polls := l.polls()
 		events, err := l.wait()
 		if err != nil {
 			return err
@@ -213,7 +214,7 @@ func (l *epollLoop) run() error {
 			}
 		}
 		l.balance()
-		if l.phase != phaseServing && l.drained(len(events) == 0) {
+		if l.phase != phaseServing && l.drained(polls && len(events) == 0) {
 			return nil
 		}
 	}
@@ -230,12 +231,14 @@ const dozeTime = 20 * time.Millisecond
 // once takes a tenth of it.
 const restTime = 10 * time.Microsecond
 
+// polls says whether the loop does not wait, since everything that is ready is
+// answered before idle connections are closed for the stop.
+func (l *epollLoop) polls() bool { return l.phase == phaseDraining && !l.swept }
+
 // wait returns what has happened, and sets now.
 func (l *epollLoop) wait() ([]loop.Event, error) {
 	clock := l.d.s.rules.cfg.Clock
-	if l.phase == phaseDraining && !l.swept {
-		// Everything that is ready is answered before idle connections are
-		// closed: this must not wait.
+	if l.polls() {
 		events, err := l.poller.Poll()
 		l.rested = false
 		l.beat(clock())

@@ -118,9 +118,28 @@ func (l *epollLoop) enter(p phase) error {
 func (l *epollLoop) drained(quiet bool) bool {
 	if !l.swept && (quiet || l.phase > phaseDraining) {
 		l.swept = true
-		l.endAll(func(r *record) bool {
-			return r.state == stateIdle || r.state == stateHead && r.held == 0
-		})
+		for id := range l.ids.End() {
+			l.endIdle(id)
+		}
 	}
 	return l.phase >= phaseDeaf && l.ids.Used() == 0
+}
+
+// endIdle ends, for the stop, a registered connection that waits for a request,
+// after a last look whether one has come: closing over it would reset the
+// connection. Many connections take a while to close, and the poller may have
+// said nothing since a signal interrupted it.
+func (l *epollLoop) endIdle(id uint32) {
+	r := l.records.At(id)
+	generation := r.generation
+	waits := func() bool {
+		return r.generation == generation && (r.state == stateIdle || r.state == stateHead && r.held == 0)
+	}
+	if !waits() {
+		return
+	}
+	if l.readable(id, false); waits() {
+		c := l.carry(id)
+		l.end(&c, endShutdown)
+	}
 }

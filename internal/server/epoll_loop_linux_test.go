@@ -111,35 +111,6 @@ func TestRecordIsSmallAndWithoutPointers(t *testing.T) {
 	}
 }
 
-// TestEndWithRequest lets a kept connection's last request and its end arrive
-// together. Both make one event.
-func TestEndWithRequest(t *testing.T) {
-	s := newTestServer(t, 1)
-	l := loopsOf(s)[0]
-	c, err := net.Dial("tcp", s.Addrs()[0].String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	ask(t, c, l)
-	if _, err := io.WriteString(c, keepRequest); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		step(t, l)
-	}
-	_ = c.SetReadDeadline(time.Now().Add(testPatience))
-	if got, err := io.ReadAll(c); err != nil || string(got) != keepReply {
-		t.Errorf("read %q: %v", got, err)
-	}
-	if st := s.Stats(); l.ids.Used() != 0 || st.Open != 0 || st.Ended[endClient].Value != 1 {
-		t.Errorf("%d connections are registered, %+v", l.ids.Used(), st)
-	}
-}
-
 // TestHandOver moves a kept connection from one loop to the other.
 func TestHandOver(t *testing.T) {
 	passed, err := net.Listen("tcp", loopbackAny)

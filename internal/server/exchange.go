@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"net/netip"
 	"time"
 
@@ -107,7 +108,7 @@ func (x *exchange) serve(now time.Duration, p *peer, in, out []byte) (consumed i
 			break
 		}
 		consumed += n
-		out, next = x.answer(now, p, out)
+		out, next = x.answer(now, p, in[consumed:], out)
 	}
 	if next == actionClose || next == actionLinger {
 		consumed = len(in) // what follows the last request is not for us
@@ -117,12 +118,14 @@ func (x *exchange) serve(now time.Duration, p *peer, in, out []byte) (consumed i
 	return consumed, out, next
 }
 
-// answer handles the request in x.head and appends its reply.
-func (x *exchange) answer(now time.Duration, p *peer, out []byte) ([]byte, action) {
+// answer handles the request in x.head and appends its reply. Rest is what was
+// received behind it.
+func (x *exchange) answer(now time.Duration, p *peer, rest, out []byte) ([]byte, action) {
 	h, cfg := &x.head, &x.rules.cfg
 	p.requests++
-	keep := h.KeepAlive && cfg.KeepAlive && !x.rules.draining.Load() &&
-		(cfg.MaxRequests == 0 || uint64(p.requests) < uint64(cfg.MaxRequests))
+	keep := h.KeepAlive && cfg.KeepAlive &&
+		(cfg.MaxRequests == 0 || uint64(p.requests) < uint64(cfg.MaxRequests)) &&
+		(!x.rules.draining.Load() || bytes.Contains(rest, endOfHead))
 
 	status, body, result, client := x.reply(now, p)
 	x.count.requests[family(client)][result].Add(1)
@@ -135,6 +138,10 @@ func (x *exchange) answer(now time.Duration, p *peer, out []byte) ([]byte, actio
 	}
 	return out, actionKeep
 }
+
+// endOfHead tells that a whole request is there: a stopping server answers all
+// that it has received of a connection before it closes it.
+var endOfHead = []byte("\r\n\r\n")
 
 // reply decides what the request in x.head is answered. The body lasts until
 // the next call.

@@ -83,7 +83,7 @@ func (c Carrier) stopQueue(t *testing.T) {
 	var conns []net.Conn
 	for range 100 {
 		conn := s.dial()
-		s.send(conn, get("/announce")+get("/announce?2"))
+		s.send(conn, get("/announce")+get("/announce?2")+"GET /anno")
 		conns = append(conns, conn)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -92,7 +92,7 @@ func (c Carrier) stopQueue(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, conn := range conns {
-		s.expectEnd(conn, closing(echo))
+		s.expectEnd(conn, reply(echo)+closing(echo+"2"))
 	}
 }
 
