@@ -18,7 +18,8 @@ else
 fi
 
 if command -v cargo >/dev/null; then
-	cargo install --root "$dir" aquatic_http aquatic_http_load_test
+	cargo install --root "$dir" --version '^0.9' aquatic_http
+	cargo install --root "$dir" --version '^0.9' aquatic_http_load_test
 else
 	echo "no cargo: aquatic_http and aquatic_http_load_test are left out" >&2
 fi
@@ -26,7 +27,11 @@ fi
 cat <<EOF
 Installed. Put $dir/bin on the PATH.
 
-Debian's opentracker is built for whitelists, for IPv4 only and without keep-alive.
-Give it the load's hashes with -w {hashes}, or put one that you built from its source
-on the PATH; opentracker's and chihaya's own pages say how.
+Debian's opentracker is built for whitelists, for IPv4 only and without keep-alive: it
+is the plan's opentracker-debian. For the plan's opentracker build its source, with
+libowfat-dev and zlib1g-dev installed, by
+    make LIBOWFAT_HEADERS=/usr/include LIBOWFAT_LIBRARY=/usr/lib \\
+      FEATURES="-DWANT_FULLSCRAPE -DWANT_NO_AUTO_FREE -DWANT_KEEPALIVE" opentracker
+and for chihaya its source by go build ./cmd/chihaya. Say where they are with
+    spate-bench --program opentracker=FILE --program chihaya=FILE ...
 EOF

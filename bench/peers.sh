@@ -15,7 +15,8 @@ trap cleanup EXIT
 
 if ! command -v aquatic_http >/dev/null || ! command -v aquatic_http_load_test >/dev/null; then
 	tools=${SPATE_PEERS_DIR:-$HOME/.cache/spate-peers}
-	cargo install --quiet --root "$tools" aquatic_http aquatic_http_load_test
+	cargo install --quiet --root "$tools" --version '^0.9' aquatic_http
+	cargo install --quiet --root "$tools" --version '^0.9' aquatic_http_load_test
 	PATH=$tools/bin:$PATH
 fi
 PATH=$PWD/bin:$PATH
@@ -56,6 +57,12 @@ cat >"$work/aquatic.toml" <<EOF
 [network]
 address = "127.0.0.1:3803"
 EOF
+# What the load tester of aquatic_http prints as its default means the same to ours.
+aquatic_http_load_test -p >"$work/default.toml"
+spate-load -c "$work/default.toml" -P | sed -n '1,/^$/p' >"$work/parsed"
+for line in "num_connections = 128" "connection_creation_interval_ms = 10" "enable_tls = true"; do
+	grep -q "^$line" "$work/parsed" || { echo "spate-load misreads aquatic's default:" >&2; cat "$work/parsed" >&2; exit 1; }
+done
 serve spate 127.0.0.1:3801 spate -c "$work/spate.toml"
 serve aquatic 127.0.0.1:3803 aquatic_http -c "$work/aquatic.toml"
 

@@ -5,10 +5,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -38,35 +42,80 @@ type Input struct {
 
 // Row is what one number of peers asks for.
 type Row struct {
-	Peers           float64
-	Requests        float64 // per second
-	CoresClose      float64
-	CoresKept       float64
-	CoresTLS        float64
-	MemoryGiB       float64
-	MegabitIn       float64
-	MegabitOut      float64
-	Packets         float64 // per second, both ways
-	Links           float64 // network cards for the busier direction
-	ConntrackMillis float64 // thousands of entries
-	ConntrackMiB    float64
+	Peers              float64 `json:"peers"`
+	Requests           float64 `json:"requests_per_second"`
+	CoresClose         float64 `json:"cores_closed"`
+	CoresKept          float64 `json:"cores_kept"`
+	CoresTLS           float64 `json:"cores_tls"`
+	MemoryGiB          float64 `json:"memory_gib"`
+	MegabitIn          float64 `json:"megabit_in"`
+	MegabitOut         float64 `json:"megabit_out"`
+	Packets            float64 `json:"packets_per_second"` // both ways
+	Links              float64 `json:"network_cards"`      // for the busier direction
+	ConntrackThousands float64 `json:"connection_table_thousands"`
+	ConntrackMiB       float64 `json:"connection_table_mib"`
 }
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: capacity INPUT.json")
+	asJSON := flag.Bool("json", false, "print JSON and not a Markdown table")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "usage: capacity [-json] INPUT.json")
 		os.Exit(2)
 	}
-	b, err := os.ReadFile(os.Args[1])
-	var in Input
+	in, err := read(flag.Arg(0))
 	if err == nil {
-		err = json.Unmarshal(b, &in)
+		if *asJSON {
+			err = in.writeJSON(os.Stdout)
+		} else {
+			in.write(os.Stdout)
+		}
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "capacity: %s: %v\n", os.Args[1], err)
+		fmt.Fprintf(os.Stderr, "capacity: %v\n", err)
 		os.Exit(1)
 	}
-	in.write(os.Stdout)
+}
+
+// read reads an input file, whose numbers all have to be above 0.
+func read(path string) (*Input, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var in Input
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	v := reflect.ValueOf(in)
+	for i := range v.NumField() {
+		key, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		switch f := v.Field(i); {
+		case f.Kind() == reflect.Slice && f.Len() == 0:
+			return nil, fmt.Errorf("%s: %s is missing: needs a list of numbers", path, key)
+		case f.Kind() == reflect.Slice && slices.Min(in.Peers) <= 0, f.Kind() == reflect.Float64 && f.Float() <= 0:
+			return nil, fmt.Errorf("%s: %s = %v: needs numbers above 0", path, key, f)
+		}
+	}
+	return &in, nil
+}
+
+// rows works out all of the input's numbers of peers.
+func (in *Input) rows() []Row {
+	rows := make([]Row, len(in.Peers))
+	for i, p := range in.Peers {
+		rows[i] = in.row(p)
+	}
+	return rows
+}
+
+// writeJSON prints a list with an object for each number of peers.
+func (in *Input) writeJSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(in.rows())
 }
 
 // row works out what a number of peers asks for.
@@ -78,9 +127,9 @@ func (in *Input) row(peers float64) Row {
 		CoresClose: cores(in.CloseCPUMicros), CoresKept: cores(in.KeptCPUMicros), CoresTLS: cores(in.TLSCPUMicros),
 		MemoryGiB: (in.BaseBytes + peers*in.BytesPerPeer + peers/in.PeersPerTorrent*in.BytesPerTorrent) / (1 << 30),
 		MegabitIn: requests * in.WireBytesIn * 8 / 1e6, MegabitOut: requests * in.WireBytesOut * 8 / 1e6,
-		Packets:         requests * in.PacketsPerClosed,
-		ConntrackMillis: requests * in.ConntrackSeconds / 1e3,
-		ConntrackMiB:    requests * in.ConntrackSeconds * in.ConntrackBytes / (1 << 20),
+		Packets:            requests * in.PacketsPerClosed,
+		ConntrackThousands: requests * in.ConntrackSeconds / 1e3,
+		ConntrackMiB:       requests * in.ConntrackSeconds * in.ConntrackBytes / (1 << 20),
 	}
 	r.Links = max(r.MegabitIn, r.MegabitOut) / in.UsableLinkMegabit
 	return r
@@ -88,10 +137,7 @@ func (in *Input) row(peers float64) Row {
 
 // write prints a Markdown table with a column for each number of peers.
 func (in *Input) write(w io.Writer) {
-	rows := make([]Row, len(in.Peers))
-	for i, p := range in.Peers {
-		rows[i] = in.row(p)
-	}
+	rows := in.rows()
 	line := func(name string, cell func(*Row) string) {
 		cells := make([]string, len(rows))
 		for i := range rows {
@@ -113,6 +159,6 @@ func (in *Input) write(w io.Writer) {
 	line("Mbit/s out", number(func(r *Row) float64 { return r.MegabitOut }, "%.0f"))
 	line("packets a second, both ways", number(func(r *Row) float64 { return r.Packets }, "%.0f"))
 	line("network cards", number(func(r *Row) float64 { return r.Links }, "%.2f"))
-	line("connection table entries, thousands", number(func(r *Row) float64 { return r.ConntrackMillis }, "%.0f"))
+	line("connection table entries, thousands", number(func(r *Row) float64 { return r.ConntrackThousands }, "%.0f"))
 	line("connection table, MiB", number(func(r *Row) float64 { return r.ConntrackMiB }, "%.0f"))
 }

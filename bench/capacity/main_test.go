@@ -1,9 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"math"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -26,7 +26,7 @@ func TestRowIsTheArithmeticOfThePage(t *testing.T) {
 		{"out", r.MegabitOut, 4},
 		{"packets", r.Packets, 10_000},
 		{"links", r.Links, 0.008},
-		{"conntrack", r.ConntrackMillis, 100},
+		{"conntrack", r.ConntrackThousands, 100},
 	} {
 		if math.Abs(c.got-c.want) > 1e-9*math.Max(1, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, c.got, c.want)
@@ -34,23 +34,53 @@ func TestRowIsTheArithmeticOfThePage(t *testing.T) {
 	}
 }
 
-// The page shows what the program makes of the data beside it.
+// The page and the output beside it show what the program makes of the input.
 func TestPageIsTheProgramsOutput(t *testing.T) {
-	data, err := os.ReadFile("../../docs/capacity.json")
+	in, err := read("../../docs/capacity.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var in Input
-	if err := json.Unmarshal(data, &in); err != nil {
+	var table, output strings.Builder
+	in.write(&table)
+	if err := in.writeJSON(&output); err != nil {
 		t.Fatal(err)
 	}
-	var table strings.Builder
-	in.write(&table)
 	page, err := os.ReadFile("../../docs/capacity.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(page), table.String()) {
 		t.Errorf("docs/capacity.md does not show this:\n%s", &table)
+	}
+	kept, err := os.ReadFile("../../docs/capacity-output.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(kept) != output.String() {
+		t.Errorf("docs/capacity-output.json is not this:\n%s", &output)
+	}
+}
+
+func TestWrongInputIsExplained(t *testing.T) {
+	good, err := os.ReadFile("../../docs/capacity.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, from, to, want string }{
+		{"no JSON", "{", "[", "after array element"},
+		{"unknown key", "interval_s", "intervall_s", `unknown field "intervall_s"`},
+		{"nothing", `"interval_s": 1890`, `"interval_s": 0`, "interval_s = 0: needs numbers above 0"},
+		{"no peers", "[1000000, 10000000, 100000000]", "[]", "peers is missing: needs a list of numbers"},
+		{"less than no peers", "[1000000,", "[-1,", "needs numbers above 0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "in.json")
+			if err := os.WriteFile(path, []byte(strings.Replace(string(good), c.from, c.to, 1)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := read(path); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error is %v, want one with %q", err, c.want)
+			}
+		})
 	}
 }

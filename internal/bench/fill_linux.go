@@ -23,6 +23,7 @@ func (m *measurement) fill(s *server, cfg load.Config, empty usage) (*Sample, er
 	cfg.Duration = 0
 	cfg.Rate.Mode = "closed"
 	points := []Point{{0, empty.resident}}
+	pids := s.pids()
 	var answered uint64
 	var failed error
 	lastAnswer := time.Now()
@@ -34,9 +35,7 @@ func (m *measurement) fill(s *server, cfg load.Config, empty usage) (*Sample, er
 			failed = fmt.Errorf("tracker %s under %s stopped answering after %d of %d announces; it said:\n%s", m.t.Name, m.w.Name, answered, m.w.Fill, &s.log)
 			cancel()
 		}
-		if now, err := s.usage(); err == nil {
-			points = append(points, Point{answered, now.resident})
-		}
+		points = append(points, Point{answered, residentOf(pids)})
 		if answered >= uint64(m.w.Fill) {
 			cancel()
 		}

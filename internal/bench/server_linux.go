@@ -161,18 +161,41 @@ type usage struct {
 
 func (s *server) usage() (usage, error) {
 	var u usage
-	children := childProcesses()
-	for _, cmd := range s.processes {
-		if err := u.add(cmd.Process.Pid); err != nil {
+	for i, pid := range s.pids() {
+		// Children may end in between; those that were started, which come first, not.
+		if err := u.add(pid); err != nil && i < len(s.processes) {
 			return usage{}, err
-		}
-		// Fronts work in children of their own. One may end in between.
-		for next := children[cmd.Process.Pid]; len(next) > 0; next = next[1:] {
-			_ = u.add(next[0])
-			next = append(next, children[next[0]]...)
 		}
 	}
 	return u, nil
+}
+
+// pids returns the processes that were started, and then their children, of any
+// depth: fronts work in children of their own.
+func (s *server) pids() []int {
+	var pids []int
+	for _, cmd := range s.processes {
+		pids = append(pids, cmd.Process.Pid)
+	}
+	children := childProcesses()
+	for i := 0; i < len(pids); i++ {
+		pids = append(pids, children[pids[i]]...)
+	}
+	return pids
+}
+
+// residentOf returns the resident memory of processes, in bytes.
+func residentOf(pids []int) uint64 {
+	var n uint64
+	for _, pid := range pids {
+		// The second number is resident pages (proc_pid_statm(5)).
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		if words := strings.Fields(string(b)); err == nil && len(words) > 1 {
+			pages, _ := strconv.ParseUint(words[1], 10, 64)
+			n += pages * uint64(os.Getpagesize())
+		}
+	}
+	return n
 }
 
 // childProcesses returns the children of every process.

@@ -62,9 +62,14 @@ const (
 	keyAlnum
 )
 
-// left is what a leecher says is left. Clients that know no size yet say other
-// values; a tracker must take any.
-const left = 16384
+// left returns what a leecher says is left: any number but 0 means the same to a
+// tracker.
+func (s *shape) left() uint64 {
+	if s.name == clientAquatic {
+		return 50 // as aquatic_http_load_test says
+	}
+	return 16384 // as libtorrent says of a magnet link
+}
 
 // ClientNames returns the values that MixConfig.Client takes.
 func ClientNames() []string {
@@ -125,7 +130,7 @@ func (s *shape) appendQuery(dst []byte, a *announce) []byte {
 			if a.seeder {
 				dst = append(dst, '0')
 			} else {
-				dst = strconv.AppendUint(dst, left, 10)
+				dst = strconv.AppendUint(dst, s.left(), 10)
 			}
 		case "event":
 			if name := eventName(a.event); name != "" {

@@ -80,7 +80,8 @@ func TestAquaticsRequestIsAquatics(t *testing.T) {
 	src.next(&r, 0, netip.MustParseAddr("127.0.0.1"))
 	got := string(r.head)
 	if !strings.HasPrefix(got, "GET /announce/my_token/?info_hash=%") ||
-		!strings.HasSuffix(got, "&compact=1 HTTP/1.1\r\nHost: localhost\r\n\r\n") {
+		!strings.HasSuffix(got, "&compact=1 HTTP/1.1\r\nHost: localhost\r\n\r\n") ||
+		!r.a.seeder && !strings.Contains(got, "&left=50&event=started&") {
 		t.Errorf("request is %q", got)
 	}
 	query := got[strings.Index(got, "?"):strings.Index(got, " HTTP")]
