@@ -20,6 +20,7 @@ const (
 	FailureUnregistered
 	FailureScrapeEmpty
 	FailureScrapeAll
+	FailureScrapeOff
 	FailureClientAddress
 	FailureFull
 	FailureRate
@@ -45,6 +46,7 @@ var failures = [failureCount]struct{ label, reason string }{
 	FailurePortDuplicate:     {"port_duplicate", "port came more than once with different values"},
 	FailureUnregistered:      {"unregistered", "unregistered torrent: this tracker does not serve it"},
 	FailureScrapeEmpty:       {"scrape_empty", "info_hash is missing: a scrape needs at least one, and this tracker gives no full scrape"},
+	FailureScrapeOff:         {"scrape_off", "this tracker answers no scrapes"},
 	FailureScrapeAll:         {"scrape_all", "the tracker has more torrents than it gives in a full scrape: ask for those that matter by info_hash"},
 	FailureClientAddress:     {"client_address", "the reverse proxy sent no usable client address: its administrator has to make it set one"},
 	FailureFull:              {"full", "the tracker is full and takes no new torrents now"},

@@ -16,11 +16,14 @@ const maxKeptEntries = 1024
 
 func (w *Worker) handleScrape(now time.Duration, client netip.Addr, query, dst []byte) []byte {
 	p := &w.t.policy
-	f := httpwire.ParseScrape(query, p.maxScrape, &w.scrape)
+	f := bittorrent.FailureScrapeOff
+	if p.maxScrape > 0 {
+		f = httpwire.ParseScrape(query, p.maxScrape, &w.scrape)
+	}
 	switch {
 	case f == bittorrent.FailureNone:
 		w.scrapeAsked(now)
-	case f == bittorrent.FailureScrapeEmpty && p.maxFullScrape > 0 && p.maxScrape > 0:
+	case f == bittorrent.FailureScrapeEmpty && p.maxFullScrape > 0:
 		f = w.scrapeAll(now)
 	}
 	if f != bittorrent.FailureNone {

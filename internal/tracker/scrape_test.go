@@ -49,7 +49,7 @@ func TestNoScrapesMeansNoFullOnes(t *testing.T) {
 	f := newFixture(t, cfg, nil)
 	f.get("10.0.0.9", "/scrape?info_hash="+hash('a'))
 	f.get("10.0.0.9", "/scrape")
-	if n := f.Counters().Failures[tracker.KindScrape][tracker.FamilyIPv4][bittorrent.FailureScrapeEmpty]; n != 2 {
+	if n := f.Counters().Failures[tracker.KindScrape][tracker.FamilyIPv4][bittorrent.FailureScrapeOff]; n != 2 {
 		t.Errorf("%d of two scrapes were refused", n)
 	}
 }
