@@ -67,6 +67,7 @@ func (c *Config) validate() (f flaws) {
 	}
 	c.validateACME(&f)
 	c.validateAdmin(&f)
+	c.validateEndpoints(&f)
 	return f
 }
 

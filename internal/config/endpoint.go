@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 )
@@ -36,4 +37,37 @@ func (l *Listener) Endpoint() (kind EndpointKind, rest string, err error) {
 			`or "unix:/run/spate/http.sock", or "systemd:NAME"`)
 	}
 	return EndpointTCP, a.String(), nil
+}
+
+// validateEndpoints finds addresses that two keys ask for. The system would
+// say of the second one only that the address is in use.
+func (c *Config) validateEndpoints(f *flaws) {
+	taken := map[string]string{}
+	take := func(path, address string) {
+		l := Listener{Address: address}
+		kind, rest, err := l.Endpoint()
+		if err != nil || kind == EndpointTCP && netip.MustParseAddrPort(rest).Port() == 0 {
+			return // it has its own problem, or gets a port of its own
+		}
+		if first, found := taken[address]; found {
+			f.add(path, "is the address of %s already", first)
+			return
+		}
+		taken[address] = displayKey(path)
+	}
+	if c.Network.UseIPv4 {
+		take("network.address_ipv4", c.Network.AddressIPv4.String())
+	}
+	if c.Network.UseIPv6 {
+		take("network.address_ipv6", c.Network.AddressIPv6.String())
+	}
+	for i := range c.Listeners {
+		take(fmt.Sprintf("listeners[%d].address", i), c.Listeners[i].Address)
+	}
+	if c.Metrics.RunPrometheusEndpoint {
+		take("metrics.prometheus_endpoint_address", c.Metrics.PrometheusEndpointAddress.String())
+	}
+	if c.Admin.Address != "" {
+		take("admin.address", c.Admin.Address)
+	}
 }
