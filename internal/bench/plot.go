@@ -151,7 +151,7 @@ func bars(title, unit string, groups []*series, figure func(*Sample) float64) (*
 		}
 		bar.Horizontal, bar.XMin, bar.Color, bar.LineStyle.Width = true, at, palette[i%len(palette)], 0
 		p.Add(bar)
-		names[len(groups)-1-i] = g.tracker
+		names[len(groups)-1-i] = " " + g.tracker // the space keeps it off the edge
 		ends.XYs = append(ends.XYs, plotter.XY{X: slices.Max(values), Y: at})
 		ends.Labels = append(ends.Labels, fmt.Sprintf(" %.3g", middle))
 		spread.XYs = append(spread.XYs, plotter.XY{X: middle, Y: at})

@@ -115,12 +115,26 @@ func (s *server) waitReady(ctx context.Context) error {
 		if err == nil {
 			return conn.Close()
 		}
+		if program := s.ended(); program != "" {
+			return fmt.Errorf("%s has ended instead of serving", program)
+		}
 		select {
 		case <-ctx.Done():
 			return errors.New("it does not accept connections")
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// ended returns the name of a process that has ended by itself, or "".
+func (s *server) ended() string {
+	for _, cmd := range s.processes {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+		if err != nil || bytes.Contains(status, []byte("\nState:\tZ")) {
+			return filepath.Base(cmd.Path)
+		}
+	}
+	return ""
 }
 
 // stop ends the processes that start started, and waits for them.
