@@ -143,7 +143,7 @@ func (d *Daemon) setup() error {
 	d.sweeper = &sweeper{
 		sweep:    func(now time.Duration) bool { return d.store.Sweep(now, d.access.Allows) },
 		clock:    d.clock,
-		interval: time.Duration(d.cfg.Cleaning.TorrentCleaningInterval) * time.Second,
+		interval: sweepPeriod(seconds(d.cfg.Cleaning.TorrentCleaningInterval), peerAge(&d.cfg)),
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// sweepShare: a pass takes a quarter of the time between two passes, so that
+	// sweepShare: a pass takes a quarter of the time from one to the next, so that
 	// a peer that is due goes soon after, and no pass is felt.
 	sweepShare = 4
 	// sweepTick is the shortest pause between two slices. Where a pass has more
@@ -20,6 +20,14 @@ const (
 	stuckAfter = 3
 	stuckSlack = 30 * time.Second
 )
+
+// sweepPeriod returns the time from one pass to the next. With the quarter of it over
+// which a pass is spread it is torrent_cleaning_interval, so that a peer goes no
+// later than that after it was due. Passes that are rare beside the age of peers
+// would leave the store to look through whole shards at once.
+func sweepPeriod(cleaningInterval, peerAge time.Duration) time.Duration {
+	return min(cleaningInterval, peerAge/2) * sweepShare / (sweepShare + 1)
+}
 
 // A sweeper passes over the store once an interval, in slices spread out over
 // a part of it.

@@ -51,6 +51,21 @@ func TestSweepIsSpreadOut(t *testing.T) {
 	}
 }
 
+// TestPeersGoWithinTheCleaningInterval: the longest time between two looks at one
+// place, first in one pass and last in the next.
+func TestPeersGoWithinTheCleaningInterval(t *testing.T) {
+	for _, test := range []struct{ cleaning, age, want time.Duration }{
+		{30 * time.Second, time.Hour, 30 * time.Second},
+		{time.Second, time.Minute, time.Second},
+		{time.Hour, time.Minute, 30 * time.Second},
+	} {
+		period := sweepPeriod(test.cleaning, test.age)
+		if got := period + period/sweepShare; got > test.want || got < test.want*9/10 {
+			t.Errorf("interval %v, age %v: %v between two looks", test.cleaning, test.age, got)
+		}
+	}
+}
+
 func TestStuckSweepShows(t *testing.T) {
 	var now time.Duration
 	s := &sweeper{interval: 30 * time.Second, clock: func() time.Duration { return now }}
