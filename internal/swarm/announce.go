@@ -174,11 +174,11 @@ func (l *list) apply(k *peerKey, h uint64, a *bittorrent.Announce, roomy bool) (
 	return l.admit(k, h, a, mark, roomy)
 }
 
-// admit takes in a new peer, where memory is at its limit in the place of
-// another one.
+// admit takes in a new peer, where memory or the list is at its limit in the place
+// of another one.
 func (l *list) admit(k *peerKey, h uint64, a *bittorrent.Announce, mark uint16, roomy bool) (at uint32, ok bool) {
 	sh := l.sh
-	if l.size >= maxSlabRecords || !roomy || sh.arena.used.Load() >= sh.store.hardPages {
+	if l.size >= sh.store.maxPeers || !roomy || sh.arena.used.Load() >= sh.store.hardPages {
 		if l.size == 0 {
 			return 0, false
 		}

@@ -13,6 +13,9 @@ import (
 // SetSliceBudget makes the slices of a sweep shorter or longer.
 func (s *Store) SetSliceBudget(n int) { s.sliceBudget = n }
 
+// SetMaxPeers lowers how many peers of a family a torrent may have.
+func (s *Store) SetMaxPeers(n uint32) { s.maxPeers = n }
+
 // Oldest returns the age of the peer that announced longest ago, in whole ticks.
 func (s *Store) Oldest(now time.Duration) (oldest time.Duration) {
 	for i := range s.shards {

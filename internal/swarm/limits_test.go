@@ -1,6 +1,7 @@
 package swarm_test
 
 import (
+	"bytes"
 	"net/netip"
 	"testing"
 	"time"
@@ -84,6 +85,36 @@ func TestPagesBeyondTheHeadroom(t *testing.T) {
 	}
 	sweep(s, 0)
 	check(t, s)
+}
+
+// TestFullList: beyond what positions can name, newcomers take the places of older
+// peers, in a torrent and in a snapshot.
+func TestFullList(t *testing.T) {
+	const most = 1000
+	s := newStore(t)
+	s.SetMaxPeers(most)
+	fillSwarm(s, hashOf(1), 3*most)
+	e := bittorrent.ScrapeEntry{InfoHash: hashOf(1)}
+	if s.Scrape(0, &e); e.Complete+e.Incomplete != most {
+		t.Fatalf("%d peers, want %d", e.Complete+e.Incomplete, most)
+	}
+	if st := s.Stats(); st.DisplacedPeers != 2*most {
+		t.Fatalf("%d peers displaced, want %d", st.DisplacedPeers, 2*most)
+	}
+	check(t, s)
+	var buf bytes.Buffer
+	if err := s.Snapshot(&buf, 0); err != nil {
+		t.Fatal(err)
+	}
+	fresh := newStore(t)
+	fresh.SetMaxPeers(most / 2)
+	if err := fresh.Load(&buf, 0); err != nil {
+		t.Fatal(err)
+	}
+	if st := fresh.Stats(); st.Peers4 != most/2 {
+		t.Fatalf("%d peers loaded, want %d", st.Peers4, most/2)
+	}
+	check(t, fresh)
 }
 
 // TestStorm: what comes at once and expires at once leaves nothing behind.

@@ -120,7 +120,7 @@ func (l *loader) age(ticks uint64) uint64 {
 	if l.tick == l.store.tick {
 		return ticks
 	}
-	return uint64(float64(ticks) * float64(l.tick) / float64(l.store.tick))
+	return uint64(min(float64(ticks)*float64(l.tick)/float64(l.store.tick), 1<<40))
 }
 
 // remembered takes in a remembered download count.
@@ -194,7 +194,7 @@ func (l *loader) peer(own *list, k peerKey, mark uint16, roomy bool) {
 	} else if _, found := own.find(&k, h); found {
 		return
 	}
-	if !roomy || own.size >= maxSlabRecords || sh.arena.used.Load() >= sh.store.hardPages {
+	if !roomy || own.size >= sh.store.maxPeers || sh.arena.used.Load() >= sh.store.hardPages {
 		return
 	}
 	mark = mark&^markTicks | uint16((sh.now-age)&markTicks)

@@ -39,7 +39,8 @@ type Store struct {
 	softPages int64 // pages in use above which there are no new torrents
 	hardPages int64 // and above which no list grows
 
-	sliceBudget int // what a slice of a sweep may cost
+	sliceBudget int    // what a slice of a sweep may cost
+	maxPeers    uint32 // of one family in a torrent: what a slot can name
 
 	torrents atomic.Int64 // with peers, of all shards
 
@@ -68,6 +69,7 @@ func New(cfg Config) (*Store, error) {
 		arena:     newArena(),
 
 		sliceBudget: defaultSliceBudget,
+		maxPeers:    maxSlabRecords,
 	}
 	s.forget = uint32(min((cfg.DownloadedMemory+s.tick-1)/s.tick, 1<<31))
 	s.softPages, s.hardPages = 1<<62, 1<<62
