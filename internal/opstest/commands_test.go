@@ -217,4 +217,5 @@ var foreign = map[string]bool{
 	"busy_poll": true, "busy_read": true, "tcp_fin_timeout": true, "netdev_budget": true, "tcp_tw_recycle": true,
 	"proxy_pass": true, "proxy_set_header": true, "proxy_protocol_v2": true, "x_forwarded_for": true,
 	"aquatic_http": true,
+	"num_workers":  true, // of spate-load
 }
