@@ -24,7 +24,7 @@ type Plan struct {
 	Workloads []Workload `toml:"workloads"`
 }
 
-// Tracker is a server to measure. In Processes, Config and Env these words stand
+// Tracker is a server to measure. In Processes, Config, Env and Scrape these words stand
 // for what each start fills in:
 //
 //	{address} {host} {port}  where the load goes, whole and in parts
@@ -45,6 +45,9 @@ type Tracker struct {
 	Env   []string          `toml:"env"`
 	// Workloads that it can do, by name; empty is all.
 	Workloads []string `toml:"workloads"`
+	// Scrape is the URL of its metrics, which are asked for once a second while it
+	// is measured; empty is none.
+	Scrape string `toml:"scrape"`
 	// Version is a command whose first line of output says which version it is;
 	// empty takes what Go's linker has noted in the program, or its checksum.
 	Version []string `toml:"version"`

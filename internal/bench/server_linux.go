@@ -21,6 +21,7 @@ import (
 // server is a tracker's processes while they are measured.
 type server struct {
 	address   string
+	metrics   string // the URL to scrape, or ""
 	processes []*exec.Cmd
 	log       bytes.Buffer
 }
@@ -46,6 +47,7 @@ func (t *Tracker) start(ctx context.Context, dir string, cpus []int) (*server, e
 		"{backport}", ports[1][strings.LastIndexByte(ports[1], ':')+1:], "{config}", config, "{dir}", dir, "{cores}", strconv.Itoa(len(cpus)),
 		"{hashes}", filepath.Join(dir, hashesFile), "{cert}", filepath.Join(dir, certFile),
 		"{key}", filepath.Join(dir, keyFile), "{pem}", filepath.Join(dir, pemFile))
+	s.metrics = fill.Replace(t.Scrape)
 	if err := os.WriteFile(config, []byte(fill.Replace(t.Config)), 0o600); err != nil {
 		return nil, err
 	}
