@@ -17,8 +17,9 @@ Options:
     -v, --version             print the version
     -h, --help                print this help
 
-Signals: SIGUSR1 or SIGHUP loads the access list and the certificates again,
-SIGUSR2 switches debug logging on and off, SIGTERM or SIGINT stops.
+Signals: SIGUSR1 or SIGHUP loads the access list, the certificates and the limits
+again, SIGUSR2 switches debug logging on and off, SIGTERM or SIGINT stops; a second
+one stops at once, without answers to what was received and without a snapshot.
 `
 
 // The subcommands.

@@ -210,7 +210,9 @@ type Cleaning struct {
 	DownloadedMemory int `toml:"downloaded_memory" range:"0..4294967295"`
 }
 
-// What one client may cost.
+// What one client may cost. On SIGUSR1 the file is read again, unless privileges
+// were dropped, and the limits of connections and of requests a second change;
+// timeouts and max_requests_per_connection wait for a restart.
 type Limits struct {
 	// Seconds from a connection's start, or from the first byte of a later
 	// request, until the whole request has to be there.

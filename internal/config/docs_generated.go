@@ -60,7 +60,7 @@ var docs = map[string]string{
 	"Cleaning.MaxPeerAge":                 "A peer that has not announced for this long is dropped. 0 is twice the\nlongest interval that a client is told, and 5 minutes.",
 	"Cleaning.MaxConnectionIdle":          "A kept connection without a request for this long is closed.",
 	"Cleaning.DownloadedMemory":           "The number of downloads of a torrent that has lost its last peer is\nremembered for this long. 0 forgets it at once.",
-	"Limits":                              "What one client may cost.",
+	"Limits":                              "What one client may cost. On SIGUSR1 the file is read again, unless privileges\nwere dropped, and the limits of connections and of requests a second change;\ntimeouts and max_requests_per_connection wait for a restart.",
 	"Limits.HeadTimeout":                  "Seconds from a connection's start, or from the first byte of a later\nrequest, until the whole request has to be there.",
 	"Limits.WriteTimeout":                 "Seconds that a client may take to receive a reply.",
 	"Limits.ShutdownTimeout":              "Seconds that a stop may take: what was received is answered, then all\nconnections end.",

@@ -29,6 +29,9 @@ func TestUnits(t *testing.T) {
 	if strings.Count(service, installed) != 1 {
 		t.Fatalf("spate.service does not run %s", installed)
 	}
+	if !strings.Contains(service, "\nStateDirectory=spate\n") {
+		t.Error("spate.service has no directory for the snapshot of spate.toml")
+	}
 	write(t, filepath.Join(dir, "spate.service"), strings.Replace(service, installed, filepath.Join(binDir, "spate"), 1))
 	write(t, filepath.Join(dir, "spate.socket"), read(t, filepath.Join(root, "deploy/systemd/spate.socket")))
 
@@ -44,6 +47,8 @@ func TestSocketActivation(t *testing.T) {
 	dir := t.TempDir()
 	config := read(t, filepath.Join(root, "deploy/systemd/spate.toml"))
 	config = replaced(t, config, `"127.0.0.1:3001"`, `"unix:`+filepath.Join(shortDir(t), "admin")+`"`)
+	// In its place the unit's StateDirectory.
+	config = replaced(t, config, `"/var/lib/spate/swarms"`, `"`+filepath.Join(dir, "swarms")+`"`)
 	write(t, filepath.Join(dir, "spate.toml"), config)
 	name := submatch(read(t, filepath.Join(root, "deploy/systemd/spate.socket")), `FileDescriptorName=(\S+)`)
 
