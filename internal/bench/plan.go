@@ -45,9 +45,10 @@ type Tracker struct {
 	Env   []string          `toml:"env"`
 	// Workloads that it can do, by name; empty is all.
 	Workloads []string `toml:"workloads"`
-	// Scrape is the URL of its metrics, which are asked for once a second while it
-	// is measured; empty is none.
-	Scrape string `toml:"scrape"`
+	// Scrape is the URL of its metrics, which are asked for ScrapesPerSecond times
+	// a second, 1 where that is 0, while it is measured; empty is none.
+	Scrape           string `toml:"scrape"`
+	ScrapesPerSecond int    `toml:"scrapes_per_second"`
 	// Version is a command whose first line of output says which version it is;
 	// empty takes what Go's linker has noted in the program, or its checksum.
 	Version []string `toml:"version"`

@@ -118,6 +118,7 @@ func (p *Plan) validate() problems {
 }
 
 func (t *Tracker) validate(wrong *problems, at string, trackers, workloads map[string]bool) {
+	wrong.between(at+"scrapes_per_second", t.ScrapesPerSecond, 0, 1000)
 	wrong.name(at+"name", t.Name, trackers)
 	if len(t.Processes) == 0 {
 		wrong.add(at+"processes", "is missing: needs a list of commands, such as [[\"spate\", \"-c\", \"{config}\"]]")

@@ -176,7 +176,7 @@ func (m *measurement) measure(s *server, cfg load.Config, rate float64) (Sample,
 	if err != nil {
 		return Sample{}, err
 	}
-	endScrapes := scrape(m.ctx, s.metrics)
+	endScrapes := scrape(m.ctx, s.metrics, time.Second/time.Duration(max(m.t.ScrapesPerSecond, 1)))
 	report, err := load.Run(m.ctx, cfg, load.Options{})
 	if _, scrapeErr := endScrapes(); scrapeErr != nil {
 		err = errors.Join(err, fmt.Errorf("tracker %s under %s: %w; it said:\n%s", m.t.Name, m.w.Name, scrapeErr, &s.log))

@@ -8,19 +8,16 @@ import (
 	"time"
 )
 
-// scrapeEvery is how often a tracker's metrics are asked for.
-const scrapeEvery = time.Second
-
-// scrape asks for url, as Prometheus does, every second until the function that
+// scrape asks for url, as Prometheus does, every so often until the function that
 // it returns is called. That returns how many answers came, or what went wrong.
-func scrape(ctx context.Context, url string) (stop func() (int, error)) {
+func scrape(ctx context.Context, url string, every time.Duration) (stop func() (int, error)) {
 	if url == "" {
 		return func() (int, error) { return 0, nil }
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	n, failed := 0, make(chan error, 1)
 	go func() {
-		ticks := time.NewTicker(scrapeEvery)
+		ticks := time.NewTicker(every)
 		defer ticks.Stop()
 		for {
 			if err := get(ctx, url); err != nil {

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestScrape(t *testing.T) {
@@ -16,17 +17,17 @@ func TestScrape(t *testing.T) {
 		asked <- struct{}{}
 	}))
 	defer server.Close()
-	stop := scrape(t.Context(), server.URL+"/metrics")
+	stop := scrape(t.Context(), server.URL+"/metrics", time.Millisecond)
 	<-asked
 	if _, err := stop(); err != nil {
 		t.Error(err)
 	}
-	stop = scrape(t.Context(), server.URL+"/nothing")
+	stop = scrape(t.Context(), server.URL+"/nothing", time.Millisecond)
 	<-asked
 	if n, err := stop(); n != 0 && err == nil || err != nil && !strings.Contains(err.Error(), "404") {
 		t.Errorf("%d, %v", n, err)
 	}
-	if n, err := scrape(t.Context(), "")(); n != 0 || err != nil {
+	if n, err := scrape(t.Context(), "", time.Second)(); n != 0 || err != nil {
 		t.Errorf("without a URL: %d, %v", n, err)
 	}
 }
