@@ -16,12 +16,19 @@ const (
 	EndpointSystemd                     // "systemd:NAME", a socket passed to the process
 )
 
+// maxUnixPath is what a socket's address holds on Linux, beside the byte that ends
+// it. Elsewhere it is some bytes less, and the system says so.
+const maxUnixPath = 107
+
 // Endpoint takes the address of a listener apart: its kind, and what is left
 // without the kind's prefix. The error says what the address needs to be.
 func (l *Listener) Endpoint() (kind EndpointKind, rest string, err error) {
 	if path, found := strings.CutPrefix(l.Address, "unix:"); found {
 		if path == "" || path == "@" {
 			return EndpointUnix, "", errNeeds(`needs a path such as "unix:/run/spate/http.sock"`)
+		}
+		if len(path) > maxUnixPath {
+			return EndpointUnix, "", errNeeds(fmt.Sprintf("needs a path of at most %d bytes, which is all that a socket's address holds", maxUnixPath))
 		}
 		return EndpointUnix, path, nil
 	}

@@ -2,8 +2,11 @@ package daemon
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -35,6 +38,9 @@ func (d *Daemon) openACME() error {
 	if d.become != nil {
 		cfg.Owner = &acme.Owner{UID: d.become.uid, GID: d.become.gid}
 		cfg.DialContext = dialFromInside(readNameservers(resolvConf))
+	}
+	if _, err := os.Stat(cfg.Storage); d.checking && errors.Is(err, fs.ErrNotExist) {
+		d.unmake = cfg.Storage
 	}
 	m, err := acme.New(cfg, d.limited.logger())
 	if err == nil && d.become != nil {

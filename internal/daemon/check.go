@@ -3,22 +3,32 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"syscall"
+	"time"
 
 	"spate/internal/config"
+	"spate/internal/server"
 )
 
-// Check does everything that New does, opening the sockets included, and
-// releases it again. It returns what New would have logged as advice, one line
-// each. An address in use is only advice here: the tracker that the
+// Check does everything that New does, opening the sockets included, but loads no
+// snapshot, and releases it again. It returns what New would have logged as advice,
+// one line each. An address in use is only advice here: the tracker that the
 // configuration is for may be running.
 func Check(cfg config.Config, build Build) (advice []string, err error) {
 	var notes adviceHandler
-	d, err := New(cfg, build, &Log{Logger: slog.New(&notes)})
+	d := newDaemon(cfg, build, &Log{Logger: slog.New(&notes)})
+	d.checking = true
+	err = d.setup()
+	if d.server != nil {
+		for _, c := range d.server.Certificates() {
+			notes.lines = append(notes.lines, certificateAdvice(&c, time.Now())...)
+		}
+	}
+	d.Close()
 	if err == nil {
-		d.Close()
 		return notes.lines, nil
 	}
 	var errs []error
@@ -30,6 +40,22 @@ func Check(cfg config.Config, build Build) (advice []string, err error) {
 		errs = append(errs, e)
 	}
 	return notes.lines, errors.Join(errs...)
+}
+
+// renewWithin is how long before its end a certificate is advised on.
+const renewWithin = 14 * 24 * time.Hour
+
+// certificateAdvice says what is wrong with a certificate's time.
+func certificateAdvice(c *server.Certificate, now time.Time) []string {
+	left := c.NotAfter.Sub(now)
+	if left >= renewWithin {
+		return nil
+	}
+	text := fmt.Sprintf("warn: the certificate for %s in %s ends in less than %d days", strings.Join(c.Names, ", "), c.Chain, int(left/(24*time.Hour))+1)
+	if left <= 0 {
+		text = fmt.Sprintf("warn: the certificate for %s in %s has ended: clients refuse it", strings.Join(c.Names, ", "), c.Chain)
+	}
+	return []string{text}
 }
 
 // flatten returns the errors that were joined, however deep.

@@ -38,8 +38,11 @@ type Daemon struct {
 	// limited is log for whatever may happen many times a second.
 	limited *limitedLog
 	clock   func() time.Duration
-	started time.Time
-	state   atomic.Uint32 // an admin.State
+	// checking: nothing is served afterwards, and nothing on the disk changes.
+	checking bool
+	unmake   string // an empty directory that was only made for a check
+	started  time.Time
+	state    atomic.Uint32 // an admin.State
 
 	access  *access.List
 	store   *swarm.Store
@@ -80,8 +83,18 @@ func New(cfg config.Config, build Build, log *Log) (*Daemon, error) {
 	if log == nil {
 		log = &Log{Logger: slog.New(slog.DiscardHandler)}
 	}
+	d := newDaemon(cfg, build, log)
+	if err := d.setup(); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// newDaemon returns a Daemon before its setup.
+func newDaemon(cfg config.Config, build Build, log *Log) *Daemon {
 	start := time.Now()
-	d := &Daemon{
+	return &Daemon{
 		cfg:     cfg,
 		loaded:  cfg,
 		build:   build,
@@ -90,11 +103,6 @@ func New(cfg config.Config, build Build, log *Log) (*Daemon, error) {
 		started: start,
 		clock:   func() time.Duration { return time.Since(start) },
 	}
-	if err := d.setup(); err != nil {
-		d.Close()
-		return nil, err
-	}
-	return d, nil
 }
 
 // setup does what New says. It goes on after an error, to find them all.
@@ -169,6 +177,9 @@ func (d *Daemon) Close() {
 	}
 	if d.acme != nil {
 		d.acme.Close()
+	}
+	if d.unmake != "" {
+		_ = os.Remove(d.unmake) // it may not even have been made
 	}
 	if d.metrics != nil {
 		_ = d.metrics.Close() // files of /proc, opened for reading

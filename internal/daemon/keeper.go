@@ -57,10 +57,12 @@ func (k *keeper) note(size int64, took time.Duration, err error) {
 	k.noted.last, k.noted.size = time.Now(), size
 }
 
-// The endings of the files beside a snapshot: one that is being written, and one
-// that could not be read.
+// The endings of the files beside a snapshot: one that is being written, one that
+// only shows whether that will be possible, perhaps while another tracker writes,
+// and one that could not be read.
 const (
 	unfinished = ".tmp"
+	probe      = ".probe"
 	damaged    = ".damaged"
 )
 
@@ -94,11 +96,11 @@ func (k *keeper) writable() error {
 	if info, err := k.dir.Stat(k.name); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("is no regular file")
 	}
-	f, err := k.dir.OpenFile(k.name+unfinished, os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := k.dir.OpenFile(k.name+probe, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("cannot be written: %w", err)
 	}
-	return errors.Join(f.Close(), k.dir.Remove(k.name+unfinished))
+	return errors.Join(f.Close(), k.dir.Remove(k.name+probe))
 }
 
 // restore loads the snapshot, where there is one. A damaged one is put aside, and
@@ -117,6 +119,9 @@ func (d *Daemon) restore() error {
 		return d.cfg.Problem("snapshot.path", "cannot be read: %v", err)
 	}
 	defer f.Close()
+	if d.checking {
+		return nil // it can be read; a damaged one is not ours to put aside now
+	}
 	start := time.Now()
 	err = k.store.Load(bufio.NewReaderSize(f, 1<<20), k.clock())
 	stats := k.store.Stats()

@@ -21,6 +21,9 @@ const (
 	// memoryShare of 10 is what the swarms get of the memory that there is. The
 	// rest is for connections, the garbage collector's headroom and others.
 	memoryShare = 6
+	// widestTrust: no operator's own network has a shorter prefix. The private
+	// one of IPv6 has this.
+	widestTrust = 7
 )
 
 // indexPage and the URL of indexLink answer GET / on the tracker's listeners.
@@ -179,6 +182,16 @@ func serverProxy(p config.ProxyKind) server.Proxy {
 	}[p]
 }
 
+// hasProxy reports whether a proxy tells any listener its clients' addresses.
+func hasProxy(cfg *config.Config) bool {
+	for _, l := range cfg.Listeners {
+		if l.Proxy != config.ProxyNone {
+			return true
+		}
+	}
+	return cfg.Network.RunsBehindReverseProxy || cfg.Network.ProxyProtocol
+}
+
 // notes returns what an operator should know about the configuration, one
 // sentence each: what is served as configured and hardly meant, and what has no
 // effect.
@@ -186,6 +199,14 @@ func notes(cfg *config.Config) (warn, info []string) {
 	if longest := longestInterval(cfg); peerAge(cfg) < longest {
 		warn = append(warn, fmt.Sprintf("[cleaning] max_peer_age = %d is shorter than the %d seconds between two announces of a client: peers will be missing in between",
 			cfg.Cleaning.MaxPeerAge, longest/time.Second))
+	}
+	for _, p := range cfg.Network.TrustedProxies {
+		if p.Bits() < widestTrust && hasProxy(cfg) {
+			warn = append(warn, fmt.Sprintf("[network] trusted_proxies has %v: everybody there can name any other client's address", p))
+		}
+	}
+	if cfg.Metrics.RunPrometheusEndpoint && !cfg.Metrics.PrometheusEndpointAddress.Addr().IsLoopback() {
+		info = append(info, "[metrics] prometheus_endpoint_address = "+cfg.Metrics.PrometheusEndpointAddress.String()+" shows the metrics to whoever can reach it; [admin] has them too, and keeps strangers out")
 	}
 	standard := config.Default()
 	for _, key := range []struct {

@@ -90,7 +90,7 @@ func (d *Daemon) moveSnapshot(root string, reach reader) error {
 		return err
 	}
 	d.cfg.Snapshot.Path = filepath.Join(dir, filepath.Base(path))
-	return reach.checkCreate(d.cfg.Snapshot.Path + unfinished)
+	return reach.checkCreate(d.cfg.Snapshot.Path + probe)
 }
 
 // eachReloaded calls f with the key and the path of each file that a reload
