@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -19,6 +20,7 @@ type keeper struct {
 	store    *swarm.Store
 	clock    func() time.Duration
 	log      *Log
+	limited  *slog.Logger // log, for what happens again and again
 	dir      *os.Root
 	path     string // for messages
 	name     string // in dir
@@ -77,7 +79,7 @@ func (d *Daemon) openKeeper() error {
 		return d.cfg.Problem("snapshot.path", "needs a file in a directory that is there: %v", err)
 	}
 	d.keeper = &keeper{
-		store: d.store, clock: d.clock, log: d.log, dir: dir, path: path, name: filepath.Base(path),
+		store: d.store, clock: d.clock, log: d.log, limited: d.limited.logger(), dir: dir, path: path, name: filepath.Base(path),
 		interval: time.Duration(d.cfg.Snapshot.Interval) * time.Second,
 		noted:    writes{good: true},
 	}
@@ -151,13 +153,13 @@ func (k *keeper) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_ = k.write() // which has logged it
+			_ = k.write(k.limited) // which has logged it
 		}
 	}
 }
 
-// write replaces the snapshot by a new one, whole or not at all.
-func (k *keeper) write() error {
+// write replaces the snapshot by a new one, whole or not at all. It logs why not.
+func (k *keeper) write(log *slog.Logger) error {
 	start := time.Now()
 	size, err := k.replace()
 	k.note(size, time.Since(start), err)
@@ -165,9 +167,8 @@ func (k *keeper) write() error {
 		// What was written of it only takes room. It is an error of its own to
 		// fail here, and the next write says so.
 		_ = k.dir.Remove(k.name + unfinished)
-		err = fmt.Errorf("the snapshot %s was not written, the old one stays: %w", k.path, err)
-		k.log.Error(err.Error())
-		return err
+		log.Error("the snapshot was not written, the old one stays", "path", k.path, "error", err)
+		return fmt.Errorf("the snapshot %s was not written, the old one stays: %w", k.path, err)
 	}
 	k.log.Debug("a snapshot is written", "path", k.path, "bytes", size, "took", time.Since(start).Round(time.Millisecond).String())
 	return nil
