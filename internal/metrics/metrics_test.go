@@ -169,6 +169,16 @@ func TestBuildGoAndProcess(t *testing.T) {
 	}
 }
 
+// TestNoCompression: it would double what a scrape costs.
+func TestNoCompression(t *testing.T) {
+	rec, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	r.Header.Set("Accept-Encoding", "gzip")
+	newMetrics(t, "").Handler().ServeHTTP(rec, r)
+	if coding := rec.Header().Get("Content-Encoding"); coding != "" && coding != "identity" || rec.Body.Len() < 10_000 {
+		t.Errorf("%d bytes in %q", rec.Body.Len(), coding)
+	}
+}
+
 // TestHelpIsASentence holds that HELP can be read by people.
 func TestHelpIsASentence(t *testing.T) {
 	sentence := regexp.MustCompile(`^# HELP \S+ [A-Z0-9].+\.$`)
