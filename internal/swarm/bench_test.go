@@ -279,6 +279,10 @@ func BenchmarkAnnounceHostile(b *testing.B) {
 			a.Addr = netip.AddrFrom16(one6)
 		}},
 		{"torrents-of-one-peer", nil, func(i uint32, a *bittorrent.Announce) { a.InfoHash, a.Addr = hashOf(uint64(i)%1_000_000+2), addrOf(i) }},
+		{"info-hashes-alike", nil, func(i uint32, a *bittorrent.Announce) {
+			binary.LittleEndian.PutUint32(a.InfoHash[16:], i%1_000_000)
+			a.Addr = addrOf(i)
+		}},
 		{"come-and-go", nil, func(i uint32, a *bittorrent.Announce) {
 			a.Addr, a.Event = addrOf(known+i/2), []bittorrent.Event{bittorrent.EventStarted, bittorrent.EventStopped}[i%2]
 		}},

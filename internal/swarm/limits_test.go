@@ -2,7 +2,9 @@ package swarm_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -85,6 +87,32 @@ func TestPagesBeyondTheHeadroom(t *testing.T) {
 	}
 	sweep(s, 0)
 	check(t, s)
+}
+
+// TestHashFlood: info hashes that all meet in one shard of one process are spread in
+// the next, whose seed is another, and those that are hardly different always are.
+func TestHashFlood(t *testing.T) {
+	const shards, wanted = 64, 4000
+	one, other := newStore(t, func(c *swarm.Config) { c.Shards = shards }), newStore(t, func(c *swarm.Config) { c.Shards = shards })
+	var alike, met [shards]int
+	for i, n := uint32(0), 0; n < wanted; i++ {
+		var h bittorrent.InfoHash
+		binary.LittleEndian.PutUint32(h[16:], i)
+		if int(i) < wanted {
+			alike[one.ShardOf(h)]++
+		}
+		if one.ShardOf(h) == 0 {
+			met[other.ShardOf(h)]++
+			n++
+		}
+	}
+	// 62.5 on average: 125 is eight standard deviations above it.
+	if most := slices.Max(alike[:]); most > 2*wanted/shards {
+		t.Errorf("%d of %d hardly different info hashes are in one shard", most, wanted)
+	}
+	if most := slices.Max(met[:]); most > 2*wanted/shards {
+		t.Errorf("%d of %d info hashes that collide in one process do so in another", most, wanted)
+	}
 }
 
 // TestFullList: beyond what positions can name, newcomers take the places of older

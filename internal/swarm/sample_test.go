@@ -19,7 +19,7 @@ func TestSampleIsUniform(t *testing.T) {
 	for _, test := range []struct {
 		peers, seeders, private, six, mute int
 		want                               int
-		seeder                             bool
+		seeder, own6                       bool
 	}{
 		{peers: 4, want: 1},
 		{peers: 4, seeders: 2, want: 2},
@@ -31,6 +31,10 @@ func TestSampleIsUniform(t *testing.T) {
 		{peers: 1500, seeders: 500, private: 100, mute: 50, want: 50},
 		{peers: 1500, seeders: 500, private: 700, want: 30, seeder: true},
 		{peers: 40, six: 1200, seeders: 13, want: 60},
+		{peers: 2, seeders: 1, want: 1, own6: true},
+		{peers: 90, seeders: 30, want: 50, own6: true},
+		{peers: 1500, seeders: 500, mute: 50, want: 1, own6: true},
+		{peers: 1500, seeders: 1100, want: 30, seeder: true, own6: true},
 	} {
 		t.Run(fmt.Sprintf("%+v", test), func(t *testing.T) {
 			s := newStore(t, func(c *swarm.Config) { c.Seed = 7 })
@@ -43,18 +47,24 @@ func TestSampleIsUniform(t *testing.T) {
 				if i >= test.peers {
 					a.Addr = addr6Of(uint32(i))
 				}
+				if test.own6 {
+					a.Addr = addr6Of(uint32(i))
+				}
 				if i >= test.peers+test.six {
 					a.Port = 1
 				}
 				s.Announce(0, &a, &r)
 			}
 			self := bittorrent.Announce{InfoHash: hashOf(1), Addr: netip.MustParseAddr("9.9.9.9"), Port: 9, NumWant: test.want, Seeder: test.seeder}
+			if test.own6 {
+				self.Addr = netip.MustParseAddr("2001:db8::9")
+			}
 			const rounds = 20_000
 			seen := map[netip.AddrPort]int{}
 			for range rounds {
 				s.Announce(0, &self, &r)
 				for _, p := range swarmtest.Peers(&r) {
-					if p.Addr().Is4() == (test.six == 0) {
+					if p.Addr().Is4() == (test.six == 0 && !test.own6) {
 						seen[p]++
 					}
 				}
