@@ -134,18 +134,21 @@ func (a *arena) alloc() uint32 {
 	return n
 }
 
-// release takes a page back.
-func (a *arena) release(n uint32) {
+// release takes pages back, all under one hold of the lock: a list of millions of
+// peers has thousands of them, and goes at once where its torrent is refused.
+func (a *arena) release(pages ...uint32) {
 	a.mu.Lock()
-	r, w, bit := int(n/regionPages), n%regionPages/64, uint64(1)<<(n%64)
-	a.info[r].free[w] |= bit
-	a.info[r].warm[w] |= bit
-	a.info[r].frees++
-	a.warm++
-	a.hint = min(a.hint, r)
+	for _, n := range pages {
+		r, w, bit := int(n/regionPages), n%regionPages/64, uint64(1)<<(n%64)
+		a.info[r].free[w] |= bit
+		a.info[r].warm[w] |= bit
+		a.info[r].frees++
+		a.hint = min(a.hint, r)
+	}
+	a.warm += len(pages)
 	a.mu.Unlock()
-	a.free.Add(1)
-	a.used.Add(-1)
+	a.free.Add(int64(len(pages)))
+	a.used.Add(-int64(len(pages)))
 }
 
 // trim gives resident free pages of one region back to the system, where there

@@ -205,9 +205,21 @@ func BenchmarkSweepExpired(b *testing.B) {
 		longTail(s, 1_000_000, 5_000_000, addrOf)
 		fillSwarm(s, hashOf(1<<40), 1_000_000)
 		b.StartTimer()
-		slices, longest := pass(b, s, swarm.DefaultConfig().MaxPeerAge+time.Minute)
+		slices, longest := pass(b, s, swarm.DefaultConfig().MaxPeerAge+time.Minute, nil)
 		b.ReportMetric(float64(longest.Nanoseconds()), "max-ns")
 		b.ReportMetric(float64(slices), "slices")
+	}
+}
+
+// BenchmarkSweepRefused is a pass that refuses a torrent of 5,000,000 peers.
+func BenchmarkSweepRefused(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		s := newStore(b)
+		fillSwarm(s, hashOf(1), 5_000_000)
+		b.StartTimer()
+		_, longest := pass(b, s, 0, func(*bittorrent.InfoHash) bool { return false })
+		b.ReportMetric(float64(longest.Nanoseconds()), "max-ns")
 	}
 }
 
@@ -215,7 +227,7 @@ func benchmarkPass(b *testing.B, s *swarm.Store, now time.Duration) {
 	var slices int
 	var longest time.Duration
 	for b.Loop() {
-		n, l := pass(b, s, now)
+		n, l := pass(b, s, now, nil)
 		slices, longest = n, max(longest, l)
 	}
 	b.ReportMetric(float64(longest.Nanoseconds()), "max-ns")
@@ -223,13 +235,13 @@ func benchmarkPass(b *testing.B, s *swarm.Store, now time.Duration) {
 }
 
 // pass makes a pass of Sweep and returns its slices and the longest one.
-func pass(b *testing.B, s *swarm.Store, now time.Duration) (slices int, longest time.Duration) {
+func pass(b *testing.B, s *swarm.Store, now time.Duration, allowed func(*bittorrent.InfoHash) bool) (slices int, longest time.Duration) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for more := true; more; slices++ {
 		locked := !s.Trimming()
 		begin := threadTime(b)
-		more = s.Sweep(now, nil)
+		more = s.Sweep(now, allowed)
 		if took := threadTime(b) - begin; locked {
 			longest = max(longest, took)
 		}

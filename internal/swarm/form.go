@@ -150,9 +150,7 @@ func (l *list) freeAs(handle uint32) {
 	case formBlock:
 		l.sh.removeBlock(l.class, handle)
 	case formBig:
-		for _, p := range l.big.segments {
-			l.sh.arena.release(p)
-		}
+		l.sh.arena.release(l.big.segments...)
 		l.sh.removeBig(handle)
 	}
 }

