@@ -3,6 +3,8 @@ package e2e
 import (
 	"encoding/hex"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,17 +74,32 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestPrivilegesAreDropped looks at the running process from outside.
+// TestPrivilegesAreDropped looks at the running process from outside: both
+// families, TLS, a list and metrics are on, and each of its threads has lost all.
 func TestPrivilegesAreDropped(t *testing.T) {
 	t.Parallel()
 	tracker := lab.NewNetwork(t).NewHost(t, "tracker", lab.Dual)
 	jail := t.TempDir()
 	served, refused := [20]byte{1}, [20]byte{2}
 	writeList(t, filepath.Join(jail, "list.txt"), served)
+	authority := lab.NewAuthority(t)
+	certFile, keyFile, _ := authority.Issue(t, tracker)
+	for from, to := range map[string]string{certFile: "cert.pem", keyFile: "key.pem"} {
+		if err := os.WriteFile(filepath.Join(jail, to), []byte(read(t, from)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	spate := startSpate(t, tracker, fmt.Sprintf(`
 [network]
 address_ipv4 = "0.0.0.0:80"
-use_ipv6 = false
+address_ipv6 = "[::]:80"
+tls_certificate_path = "/cert.pem"
+tls_private_key_path = "/key.pem"
+[[listeners]]
+address = "0.0.0.0:443"
+tls = true
+[metrics]
+run_prometheus_endpoint = true
 [privileges]
 drop_privileges = true
 chroot_path = %q
@@ -94,22 +111,21 @@ path = "/list.txt"
 `, jail))
 	url := announceURL("http", tracker.IPv4, 80)
 	answers(t, tracker, url, spate)
-
-	status := read(t, fmt.Sprintf("/proc/%d/status", spate.Pid()))
-	for _, want := range []string{
-		"Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534", "Groups:\t \n",
-		"CapEff:\t0000000000000000", "CapPrm:\t0000000000000000",
-	} {
-		if !strings.Contains(status, want) {
-			t.Errorf("the process lacks %q:\n%s", want, status)
-		}
-	}
+	answers(t, tracker, announceURL("http", tracker.IPv6, 80), spate)
+	mayDoNothing(t, spate.Pid())
 	if root, err := os.Readlink(fmt.Sprintf("/proc/%d/root", spate.Pid())); err != nil || root != jail {
 		t.Errorf("root directory %q, %v; want %s", root, err, jail)
 	}
 	web := tracker.HTTPClient()
 	if _, err := (swarm.Announce{InfoHash: served, Port: 7001}).Do(web, url); err != nil {
 		t.Errorf("announce of a listed torrent: %v", err)
+	}
+	// The authority is not known here, so the handshake ends with its certificate.
+	if _, err := swarm.Scrape(web, announceURL("https", tracker.IPv4, 443), served); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a scrape over TLS from who does not know the authority: %v", err)
+	}
+	if body := fetch(t, web, "http://127.0.0.1:9000/metrics"); !strings.Contains(body, "process_cpu_seconds_total ") || !strings.Contains(body, `spate_peers{family="ipv4"} 1`) {
+		t.Errorf("metrics from inside the new root:\n%.2000s", body)
 	}
 	// The list can still be read again, from inside.
 	writeList(t, filepath.Join(jail, "list.txt"), served, refused)
@@ -121,6 +137,44 @@ path = "/list.txt"
 	if err := spate.Stop(t, syscall.SIGTERM); err != nil {
 		t.Errorf("exit after SIGTERM: %v", err)
 	}
+}
+
+// mayDoNothing reads back what each thread of a process may do.
+func mayDoNothing(t testing.TB, pid int) {
+	t.Helper()
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	if err != nil || len(tasks) < 2 {
+		t.Fatalf("threads: %v, %v", tasks, err)
+	}
+	for _, task := range tasks {
+		status, err := os.ReadFile(task)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for _, want := range []string{
+			"Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534", "Groups:\t \n", "NoNewPrivs:\t1",
+			"CapInh:\t0000000000000000", "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "CapAmb:\t0000000000000000",
+		} {
+			if !strings.Contains(string(status), want) {
+				t.Errorf("%s lacks %q:\n%s", task, want, status)
+			}
+		}
+	}
+}
+
+// fetch returns the body of a reply with status 200.
+func fetch(t testing.TB, web *http.Client, url string) string {
+	t.Helper()
+	reply, err := web.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	body, err := io.ReadAll(reply.Body)
+	if err != nil || reply.StatusCode != http.StatusOK {
+		t.Fatalf("GET %s: %s, %v", url, reply.Status, err)
+	}
+	return string(body)
 }
 
 // reloads is how often the list is replaced under load.
