@@ -102,3 +102,12 @@ func submatch(text, pattern string) string {
 	}
 	return m[1]
 }
+
+// submatches returns the first group of each of a pattern's matches.
+func submatches(text, pattern string) []string {
+	var all []string
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+		all = append(all, m[1])
+	}
+	return all
+}
