@@ -97,6 +97,7 @@ func TestParseProxyHeaderRefuses(t *testing.T) {
 		{"v1 no IPv6", "PROXY TCP6 2001:db8 "},
 		{"v1 zone", "PROXY TCP6 fe80::1%"},
 		{"v1 unspecified", "PROXY TCP4 0.0.0.0 "},
+		{"v1 broadcast", "PROXY TCP4 255.255.255.255 "},
 		{"v1 destination", "PROXY TCP4 203.0.113.7 x"},
 		{"v1 no port", "PROXY TCP4 203.0.113.7 192.0.2.1  "},
 		{"v1 port with zero", "PROXY TCP4 203.0.113.7 192.0.2.1 080 "},

@@ -185,6 +185,14 @@ func TestStaleUnixSocket(t *testing.T) {
 	}
 }
 
+// TestUnixPathTooLong: the system's own word for it is "invalid argument".
+func TestUnixPathTooLong(t *testing.T) {
+	path := filepath.Join(t.TempDir(), strings.Repeat("x", 200))
+	if _, err := newServer(server.Listener{Network: server.NetworkUnix, Address: path}); err == nil || !strings.Contains(err.Error(), "may have 10") {
+		t.Errorf("with a path of %d bytes: %v", len(path), err)
+	}
+}
+
 func TestAbstractSocket(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		return // there are none elsewhere

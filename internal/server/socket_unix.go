@@ -227,12 +227,18 @@ func localAddr(fd int) (net.Addr, error) {
 	return nil, errors.New("the socket is neither TCP nor unix")
 }
 
+// maxUnixPath leaves room for the NUL byte that ends a path.
+const maxUnixPath = len(unix.RawSockaddrUnix{}.Path) - 1
+
 func bindUnix(l *Listener, backlog int) (*socket, error) {
 	abstract := strings.HasPrefix(l.Address, "@")
 	if !abstract {
 		if err := removeStale(l.Address); err != nil {
 			return nil, err
 		}
+	}
+	if n := len(l.Address); n > maxUnixPath {
+		return nil, fmt.Errorf("the path has %d bytes, that of a unix socket may have %d", n, maxUnixPath)
 	}
 	fd, err := newSocket(unix.AF_UNIX)
 	if err != nil {
