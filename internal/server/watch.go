@@ -17,7 +17,7 @@ const (
 type watch struct {
 	s *Server
 
-	noClient, proxyHeader said
+	noClient, proxyHeader, tooMany said
 }
 
 // said is what was last said of a counter that grows.
@@ -70,5 +70,9 @@ func (w *watch) look(now time.Time) {
 	if n := w.proxyHeader.grown(proxyHeader, now); n > 0 {
 		w.s.log.Warn("connections without a good PROXY protocol header, or not from a trusted proxy, were closed: the proxy has to send it, and trusted_proxies has to name the proxy",
 			"connections", n)
+	}
+	if n := w.tooMany.grown(w.s.rules.limits.refused[refusalConnections].Load(), now); n > 0 {
+		w.s.log.Warn("connections were closed at once, for as many as may be were open: raise max_connections, and the limit of open files that it lies below (ulimit -n, LimitNOFILE=)",
+			"connections", n, "limit", w.s.rules.limits.rules.Load().maxOpen)
 	}
 }
