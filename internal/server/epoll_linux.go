@@ -101,6 +101,9 @@ func (d *epollDriver) stats() []LoopStats {
 	return all
 }
 
+// lent may be called at any time, concurrently.
+func (d *epollDriver) lent() int64 { return d.budget.Lent() }
+
 // closeSockets closes the sockets that loops share or leave to the driver,
 // when the last loop has stopped to accept.
 func (d *epollDriver) closeSockets() {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"runtime/debug"
 	"time"
 )
 
@@ -11,6 +12,9 @@ const (
 	// sayEvery is how often it says the same in the log at most, once for all that
 	// has happened since, however much that was.
 	sayEvery = time.Minute
+	// reclaimFrom is how many bytes less connections have to hold for memory to
+	// be given back to the system.
+	reclaimFrom = 4 << 20
 )
 
 // A watch says in the log what an operator must know and can change.
@@ -18,6 +22,7 @@ type watch struct {
 	s *Server
 
 	noClient, proxyHeader, tooMany said
+	lent                           int64 // bytes, the most since memory was last given back
 }
 
 // said is what was last said of a counter that grows.
@@ -46,6 +51,9 @@ func (s *Server) watch(ctx context.Context) {
 		select {
 		case now := <-tick.C:
 			w.look(now)
+			if w.freed(s.lent()) {
+				debug.FreeOSMemory()
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -75,4 +83,26 @@ func (w *watch) look(now time.Time) {
 		w.s.log.Warn("connections were closed at once, for as many as may be were open: raise max_connections, and the limit of open files that it lies below (ulimit -n, LimitNOFILE=)",
 			"connections", n, "limit", w.s.rules.limits.rules.Load().maxOpen)
 	}
+}
+
+// freed says that connections hold much less than they did. The garbage
+// collector would not run for that: nothing is allocated any more when a crowd
+// of slow clients has gone, and it took their heads for live when it last ran.
+func (w *watch) freed(lent int64) bool {
+	w.lent = max(w.lent, lent)
+	if w.lent-lent < max(reclaimFrom, w.lent/2) {
+		return false
+	}
+	w.lent = lent
+	return true
+}
+
+// lent returns how many bytes the connections of event loops hold.
+func (s *Server) lent() (n int64) {
+	for _, d := range s.drivers {
+		if d, ok := d.(interface{ lent() int64 }); ok {
+			n += d.lent()
+		}
+	}
+	return n
 }

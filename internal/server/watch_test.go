@@ -48,3 +48,16 @@ func TestWatch(t *testing.T) {
 	r.limits.refused[refusalConnections].Add(9)
 	says(4*sayEvery, 4, "connections=9")
 }
+
+// TestWatchFreed: memory is given back once after connections held a lot.
+func TestWatchFreed(t *testing.T) {
+	var w watch
+	for i, step := range []struct {
+		lent  int64
+		freed bool
+	}{{0, false}, {3 << 20, false}, {0, false}, {20 << 20, false}, {11 << 20, false}, {9 << 20, true}, {8 << 20, false}, {0, true}, {0, false}} {
+		if freed := w.freed(step.lent); freed != step.freed {
+			t.Errorf("step %d, %d bytes held: %t, want %t", i, step.lent, freed, step.freed)
+		}
+	}
+}
