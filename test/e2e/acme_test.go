@@ -110,7 +110,7 @@ func (c *certifier) presented(tracker *lab.Host, name string, roots *x509.CertPo
 // shows for a name, other than the old certificate.
 func (c *certifier) trusted(t *testing.T, tracker *lab.Host, spate *lab.Process, name string, old *x509.Certificate) (cert *x509.Certificate) {
 	t.Helper()
-	lab.Eventually(t, 20*time.Second, "certificate of "+name, func() error {
+	lab.Eventually(t, 45*time.Second, "certificate of "+name, func() error {
 		roots, err := c.roots()
 		if err != nil {
 			return err
@@ -218,7 +218,7 @@ run_prometheus_endpoint = true
 // says waits until the log holds a text.
 func says(t *testing.T, p *lab.Process, text string) {
 	t.Helper()
-	lab.Eventually(t, 20*time.Second, fmt.Sprintf("%q in the log", text), func() error {
+	lab.Eventually(t, 45*time.Second, fmt.Sprintf("%q in the log", text), func() error {
 		if !strings.Contains(p.Log(t), text) {
 			return errors.New("it is not there")
 		}
@@ -250,7 +250,7 @@ func expiryIsShown(t *testing.T, tracker *lab.Host, name string, cert *x509.Cert
 // tracker's user may read them.
 func stored(t *testing.T, dir string, files int) {
 	t.Helper()
-	lab.Eventually(t, 10*time.Second, "stored certificates", func() error {
+	lab.Eventually(t, 45*time.Second, "stored certificates", func() error {
 		found, err := filepath.Glob(filepath.Join(dir, "*.pem"))
 		if err != nil || len(found) != files {
 			return fmt.Errorf("%q, %v", found, err)
@@ -289,7 +289,7 @@ storage = %q
 drop_privileges = true
 chroot_path = %q
 `, filepath.Join(jail, "acme"), jail))
-	lab.Eventually(t, 10*time.Second, "end of the tracker", func() error {
+	lab.Eventually(t, 45*time.Second, "end of the tracker", func() error {
 		if spate.Err() == nil {
 			return errors.New("it runs")
 		}

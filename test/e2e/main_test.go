@@ -94,7 +94,7 @@ func announceURL(scheme string, addr netip.Addr, port uint16) string {
 // answers waits until the tracker behind url answers scrapes from host.
 func answers(t testing.TB, host *lab.Host, url string, alive ...*lab.Process) {
 	t.Helper()
-	lab.Eventually(t, 30*time.Second, "answer of "+url, func() error {
+	lab.Eventually(t, 45*time.Second, "answer of "+url, func() error {
 		_, err := swarm.Scrape(host.HTTPClient(), url, [20]byte{})
 		return err
 	}, alive...)

@@ -130,7 +130,7 @@ path = "/list.txt"
 	// The list can still be read again, from inside.
 	writeList(t, filepath.Join(jail, "list.txt"), served, refused)
 	spate.Signal(t, syscall.SIGUSR1)
-	lab.Eventually(t, 10*time.Second, "new list", func() error {
+	lab.Eventually(t, 45*time.Second, "new list", func() error {
 		_, err := swarm.Announce{InfoHash: refused, Port: 7001}.Do(web, url)
 		return err
 	}, spate)
@@ -223,7 +223,7 @@ func TestReloadUnderLoad(t *testing.T) {
 		}
 		before := served.Load()
 		spate.Signal(t, syscall.SIGUSR1)
-		lab.Eventually(t, 10*time.Second, "effect of the new list", func() error {
+		lab.Eventually(t, 45*time.Second, "effect of the new list", func() error {
 			_, err := swarm.Announce{InfoHash: sometimes, Port: 7001}.Do(web, url)
 			if listed != (err == nil) {
 				return fmt.Errorf("listed: %v, announced: %v", listed, err)

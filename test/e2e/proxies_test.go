@@ -72,7 +72,7 @@ func TestProxies(t *testing.T) {
 						"X-Forwarded-For": {"203.0.113.66"}, "Forwarded": {"for=203.0.113.67"}, "X-Real-Ip": {"203.0.113.68"},
 					}}
 					var reply swarm.Reply
-					lab.Eventually(t, 15*time.Second, "announce through "+c.name, func() (err error) {
+					lab.Eventually(t, 45*time.Second, "announce through "+c.name, func() (err error) {
 						reply, err = announce.Do(web, url)
 						return err
 					})
@@ -141,7 +141,7 @@ func (c proxyCase) start(t testing.TB, host *lab.Host, authority *lab.Authority)
 		return path
 	}
 	spate := host.Start(t, lab.Command{Path: programs.spate, Args: []string{"-c", place(c.spate)}, Home: home})
-	lab.Eventually(t, 10*time.Second, "listening tracker", func() error {
+	lab.Eventually(t, 45*time.Second, "listening tracker", func() error {
 		if !strings.Contains(spate.Log(t), "listening") {
 			return fmt.Errorf("log: %s", spate.Log(t))
 		}
@@ -160,7 +160,7 @@ func (c proxyCase) start(t testing.TB, host *lab.Host, authority *lab.Authority)
 	}
 	proxy := host.Start(t, lab.Command{Path: c.program, Args: args, Home: home})
 	addr := netip.AddrPortFrom(host.IPv4, c.port).String()
-	lab.Eventually(t, 15*time.Second, "listening proxy", func() error {
+	lab.Eventually(t, 45*time.Second, "listening proxy", func() error {
 		conn, err := host.DialContext(t.Context(), "tcp", addr)
 		if err == nil {
 			err = conn.Close()
