@@ -73,13 +73,9 @@ func ParseProxyHeader(buf []byte) (n int, src netip.AddrPort, local bool, err er
 // proxyV1 parses a version 1 line. src stays invalid for UNKNOWN.
 func proxyV1(buf []byte) (n int, src netip.AddrPort, err error) {
 	l := v1Line{rest: buf[:min(len(buf), v1Max)]}
-	l.literal(v1Prefix)
-	if len(l.rest) > 0 && l.rest[0] == 'U' {
+	if v6, unknown := l.family(); unknown {
 		l.unknown()
 	} else {
-		l.literal("TCP")
-		v6 := l.byteOf("4", "6")
-		l.literal(" ")
 		addr := l.addr(v6)
 		l.addr(v6)
 		port := l.port(' ')
@@ -100,6 +96,27 @@ func proxyV1(buf []byte) (n int, src netip.AddrPort, err error) {
 type v1Line struct {
 	rest []byte
 	err  error
+}
+
+// family takes what comes before the addresses, or before UNKNOWN. What nearly
+// always comes is told by one comparison: five are an eighth of an IPv4 line.
+func (l *v1Line) family() (v6, unknown bool) {
+	const v4Start, v6Start = v1Prefix + "TCP4 ", v1Prefix + "TCP6 "
+	if len(l.rest) >= len(v4Start) {
+		switch start := l.rest[:len(v4Start)]; string(start) {
+		case v4Start, v6Start:
+			l.rest = l.rest[len(v4Start):]
+			return string(start) == v6Start, false
+		}
+	}
+	l.literal(v1Prefix)
+	if len(l.rest) > 0 && l.rest[0] == 'U' {
+		return false, true
+	}
+	l.literal("TCP")
+	v6 = l.byteOf("4", "6")
+	l.literal(" ")
+	return v6, false
 }
 
 // literal takes exactly s.
