@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"runtime"
 	"time"
 
 	"spate/internal/bittorrent"
@@ -72,6 +73,9 @@ func (s *Store) Snapshot(w io.Writer, now time.Duration) error {
 			c.sh.setNow(s.ticks(now))
 			more = c.slice()
 			c.sh.mu.Unlock()
+			// A mutex that is taken again at once is ours again before whoever
+			// waited for it has woken up, for up to a millisecond. So let it run.
+			runtime.Gosched()
 			if err := c.flush(w); err != nil {
 				return err
 			}

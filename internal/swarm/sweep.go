@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"runtime"
 	"time"
 
 	"spate/internal/bittorrent"
@@ -62,6 +63,7 @@ func (s *Store) Sweep(now time.Duration, allowed func(*bittorrent.InfoHash) bool
 		sh.setNow(s.ticks(now))
 		done := sh.sweepSlice(allowed)
 		sh.mu.Unlock()
+		runtime.Gosched() // let in who waits: see Snapshot
 		if done {
 			s.sweep.next++
 		}
