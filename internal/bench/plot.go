@@ -106,13 +106,17 @@ func drawings(name string, groups []*series) []drawing {
 		}})
 	case severalCores(groups):
 		all = append(all, drawing{name, 0, func() (*plot.Plot, error) {
-			return curves(name, groups, axes{"cores", "answered requests per second", false},
+			return curves(name, groups, axes{"number of cores", "answered requests per second", false},
 				func(g *series) float64 { return float64(g.cores) }, func(s *Sample) float64 { return s.PerSecond })
 		}})
 	case groups[0].rate > 0:
 		title := fmt.Sprintf("%s, %.0f requests a second", name, groups[0].rate)
 		all = append(all, drawing{name, len(groups), func() (*plot.Plot, error) {
 			return bars(title, "p99.9 latency (ms)", groups, func(s *Sample) float64 { return s.P999Micros / 1e3 })
+		}})
+	case filled:
+		all = append(all, drawing{name, len(groups), func() (*plot.Plot, error) {
+			return bars(name, "resident bytes for each peer", groups, func(s *Sample) float64 { return s.BytesPerPeer })
 		}})
 	default:
 		all = append(all, drawing{name, len(groups), func() (*plot.Plot, error) {
@@ -153,7 +157,7 @@ func bars(title, unit string, groups []*series, figure func(*Sample) float64) (*
 		p.Add(bar)
 		names[len(groups)-1-i] = " " + g.tracker // the space keeps it off the edge
 		ends.XYs = append(ends.XYs, plotter.XY{X: slices.Max(values), Y: at})
-		ends.Labels = append(ends.Labels, fmt.Sprintf(" %.3g", middle))
+		ends.Labels = append(ends.Labels, " "+threeDigits(middle))
 		spread.XYs = append(spread.XYs, plotter.XY{X: middle, Y: at})
 		spread.errors = append(spread.errors, struct{ Low, High float64 }{middle - slices.Min(values), slices.Max(values) - middle})
 	}
@@ -173,6 +177,14 @@ func bars(title, unit string, groups []*series, figure func(*Sample) float64) (*
 	p.X.Min = 0
 	p.X.Max *= 1.1 // the last label needs room on the right
 	return p, nil
+}
+
+// threeDigits writes a number with three digits, or more where it has them.
+func threeDigits(x float64) string {
+	if x >= 100 {
+		return fmt.Sprintf("%.0f", x)
+	}
+	return fmt.Sprintf("%.3g", x)
 }
 
 // whiskers are points with how far they spread to both sides.
@@ -207,6 +219,7 @@ func memoryCurves(name string, groups []*series) (*plot.Plot, error) {
 		p.Add(line)
 		p.Legend.Add(g.tracker, line)
 	}
+	p.Y.Max *= legendRoom
 	return p, nil
 }
 
@@ -258,5 +271,22 @@ func curves(title string, groups []*series, a axes, x func(*series) float64, y f
 		p.Add(line, dots)
 		p.Legend.Add(name, line)
 	}
+	if !a.log {
+		p.X.Tick.Marker = wholeTicks(points[order[0]])
+		p.Y.Max *= legendRoom
+	}
 	return p, nil
+}
+
+// legendRoom is how much higher than the highest curve a picture is, for the
+// legend.
+const legendRoom = 1.3
+
+// wholeTicks has a tick at each point's x.
+func wholeTicks(points plotter.XYs) plot.ConstantTicks {
+	var ticks plot.ConstantTicks
+	for _, at := range points {
+		ticks = append(ticks, plot.Tick{Value: at.X, Label: fmt.Sprintf("%.0f", at.X)})
+	}
+	return ticks
 }

@@ -37,6 +37,7 @@ func Run(ctx context.Context, p *Plan, b Build, progress io.Writer) (*Result, er
 		Machine: thisMachine(b), When: time.Now().UTC().Truncate(time.Second), Rounds: p.Rounds, Seconds: p.Seconds,
 		ServerCPUs: p.ServerCPUs, GeneratorCPUs: p.GeneratorCPUs, Versions: p.versions(ctx),
 	}
+	var failed []error
 	for round := range p.Rounds {
 		for i := range p.Workloads {
 			w := &p.Workloads[i]
@@ -50,12 +51,17 @@ func Run(ctx context.Context, p *Plan, b Build, progress io.Writer) (*Result, er
 				}
 				m := measurement{ctx: ctx, plan: p, t: t, w: w, dir: dir}
 				if err := r.take(&m, round, progress); err != nil {
-					return r, err
+					// The others are measured all the same.
+					failed = append(failed, fmt.Errorf("round %d: %w", round+1, err))
+					fmt.Fprintln(progress, failed[len(failed)-1])
+				}
+				if ctx.Err() != nil {
+					return r, ctx.Err()
 				}
 			}
 		}
 	}
-	return r, nil
+	return r, errors.Join(failed...)
 }
 
 // prepare checks what can be checked before minutes of measuring, and pins this

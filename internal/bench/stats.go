@@ -36,7 +36,11 @@ func estimate(samples []float64) Interval {
 
 // estimateRatio returns the geometric mean of a[i]/b[i], pair by pair: what
 // slows a whole round down falls out of it.
+// Where one of them lacks rounds there are no pairs.
 func estimateRatio(a, b []float64) Interval {
+	if len(a) != len(b) {
+		return estimateRatioOfRuns(a, b)
+	}
 	var ratios []float64
 	for i := range min(len(a), len(b)) {
 		if a[i] > 0 && b[i] > 0 {
