@@ -6,7 +6,7 @@
 // compared within each round: on a shared or virtual machine an absolute
 // figure means nothing and a ratio of neighbours does.
 //
-//	go run ./bench/http -rounds 5 -seconds 3 -opentracker PATH
+//	go run ./bench/http -rounds 5 -time 3s -opentracker PATH
 //
 // It builds the bare loop (bench/floor) and the tracker (cmd/spate), needs wrk
 // on the path and prints a Markdown table for each workload. Every server
