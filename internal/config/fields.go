@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"spate/internal/spelling"
 )
 
 // fieldOf returns the field of a struct that has the TOML name, or the zero
@@ -82,7 +84,7 @@ func names(t reflect.Type) (all []string) {
 // suggestKey says which key of the section was meant, or which section has the
 // key; "" when nothing is near.
 func suggestKey(t table, name string) string {
-	if near := nearest(name, names(t.value.Type())); near != "" {
+	if near := spelling.Nearest(name, names(t.value.Type())); near != "" {
 		return fmt.Sprintf("; did you mean %s?", near)
 	}
 	root := reflect.TypeFor[Config]()
@@ -101,7 +103,7 @@ func suggestKey(t table, name string) string {
 
 // suggestSection says which section was meant; "" when nothing is near.
 func suggestSection(parts []string) string {
-	near := nearest(parts[0], names(reflect.TypeFor[Config]()))
+	near := spelling.Nearest(parts[0], names(reflect.TypeFor[Config]()))
 	if near == "" || len(parts) > 1 {
 		return ""
 	}
@@ -109,37 +111,4 @@ func suggestSection(parts []string) string {
 		return fmt.Sprintf("; did you mean [[%s]]?", near)
 	}
 	return fmt.Sprintf("; did you mean [%s]?", near)
-}
-
-// nearest returns the word that is a slip of the keyboard away from s: a third
-// of its letters at most. It returns "" when none is.
-func nearest(s string, words []string) string {
-	best, bestDistance := "", max(1, len(s)/3)+1
-	for _, w := range words {
-		if d := distance(strings.ToLower(s), w); d < bestDistance {
-			best, bestDistance = w, d
-		}
-	}
-	return best
-}
-
-// distance is the number of letters to insert, delete or change (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

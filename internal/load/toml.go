@@ -5,12 +5,15 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"spate/internal/spelling"
 )
 
 // A Document is a TOML file, or a table of one, that remembers in which line each
@@ -162,7 +165,7 @@ func (p *problems) check(prefix string, table map[string]any, t reflect.Type) {
 		if field, ok := fields[name]; ok {
 			p.checkValue(prefix+name, value, field)
 		} else {
-			*p = append(*p, &Problem{Key: prefix + name, Text: "is no key here" + nearest(name, fields)})
+			*p = append(*p, &Problem{Key: prefix + name, Text: "is no key here" + suggest(name, fields)})
 		}
 	}
 }
@@ -210,37 +213,11 @@ func typeName(t reflect.Type) string {
 	}
 }
 
-// nearest suggests the key that was meant, where one differs by a letter or two.
-func nearest(name string, fields map[string]reflect.Type) string {
-	best, least := "", 3
-	for field := range fields {
-		if d := distance(name, field); d < least {
-			best, least = field, d
-		}
-	}
-	if best == "" {
+// suggest names the key that was meant, where one is near.
+func suggest(name string, fields map[string]reflect.Type) string {
+	near := spelling.Nearest(name, slices.Sorted(maps.Keys(fields)))
+	if near == "" {
 		return ""
 	}
-	return ": did you mean " + best + "?"
-}
-
-// distance returns how many letters have to be changed, added or left out to
-// make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
+	return ": did you mean " + near + "?"
 }
