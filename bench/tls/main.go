@@ -21,6 +21,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"spate/internal/bench"
 )
 
 func main() {
@@ -49,7 +51,7 @@ func run(idle int, limit float64, rounds, kept int, length time.Duration) error 
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := writeCertificate(dir); err != nil {
+	if err := bench.WriteCertificate(dir); err != nil {
 		return err
 	}
 	if idle > 0 {

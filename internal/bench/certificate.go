@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// The certificate for trackers that speak TLS, in the scratch folder: ECDSA on
+// The certificate for trackers that speak TLS: ECDSA on
 // P-256, signed by itself, since the load generator does not check it.
 const (
 	certFile = "cert.pem"
@@ -22,8 +22,9 @@ const (
 	pemFile  = "both.pem" // key and certificate in one, as HAProxy and hitch want them
 )
 
-// writeCertificate makes the certificate's files.
-func writeCertificate(dir string) error {
+// WriteCertificate makes the certificate's files in dir: cert.pem, key.pem and both
+// in both.pem, readable by their owner.
+func WriteCertificate(dir string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err

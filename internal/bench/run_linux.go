@@ -77,7 +77,7 @@ func (p *Plan) prepare(dir string) error {
 			}
 		}
 	}
-	if err := writeCertificate(dir); err != nil {
+	if err := WriteCertificate(dir); err != nil {
 		return err
 	}
 	generatorCPUs, err := parseCPUs(p.GeneratorCPUs)

@@ -2,19 +2,12 @@ package opstest
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // One listener for each way in which a client's address is told. Their order is
@@ -44,7 +37,7 @@ proxy = "proxy_protocol"
 // mistake.
 func TestSpateLoadFindsNoFaultInSpate(t *testing.T) {
 	dir := t.TempDir()
-	writeCertificate(t, dir)
+	certificate(t, dir)
 	write(t, filepath.Join(dir, "spate.toml"), loadedTracker)
 	tr := startTracker(t, dir, "spate.toml")
 	ports := submatches(read(t, tr.log), `address=127\.0\.0\.1:(\d+)`)
@@ -99,24 +92,4 @@ func loadSpate(t *testing.T, address, text string) {
 	if report.Responses["announce"] == 0 {
 		t.Errorf("no announce was answered:\n%s", out)
 	}
-}
-
-// writeCertificate writes a certificate that signs itself, and its key.
-func writeCertificate(t *testing.T, dir string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(dir, "cert.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})))
-	write(t, filepath.Join(dir, "key.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
 }
