@@ -23,7 +23,7 @@ type server struct {
 	address   string
 	metrics   string // the URL to scrape, or ""
 	processes []*exec.Cmd
-	log       bytes.Buffer
+	log       output
 }
 
 // readyWithin is how long a tracker may take until it accepts connections, and
