@@ -22,6 +22,7 @@ type comparison struct {
 	model *Model
 	rng   *rand.Rand
 	now   time.Duration
+	swept time.Duration // when the last pass was
 
 	// What the operations are drawn from; changed now and then, so that swarms
 	// grow to thousands and shrink to nothing.
@@ -142,6 +143,11 @@ func (c *comparison) announce() {
 		c.now += time.Second
 	}
 	c.last[src] = c.now
+	// Without a pass for longer than this a store drops on its own what is old,
+	// and the model does not: see "expiry after a long silence".
+	if c.now-c.swept > c.cfg.MaxPeerAge {
+		c.pass(nil)
+	}
 
 	got := c.store.Announce(c.now, &a, &c.reply)
 	quiet := a
@@ -223,6 +229,7 @@ func (c *comparison) sweep() {
 }
 
 func (c *comparison) pass(allowed func(*bittorrent.InfoHash) bool) {
+	c.swept = c.now
 	for c.store.Sweep(c.now, allowed) {
 	}
 	c.model.Sweep(c.now, allowed)
