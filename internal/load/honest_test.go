@@ -190,13 +190,12 @@ func TestSlowRepliesShow(t *testing.T) {
 func TestSlowReadersReadSlowly(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		body := goodBody[:len(goodBody)-3] + "3000:" + strings.Repeat("\x0c\x00\x00\x01\x1a\xe1", 500) + "e"
-		toy := newToyTracker(t, "", secure)
-		toy.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		server := startServer(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 			w.Write([]byte(body))
-		})
+		}, secure)
 		cfg := DefaultConfig()
-		cfg.ServerAddress = toy.address()
+		cfg.ServerAddress = server.Listener.Addr().String()
 		cfg.ConnectionCreationIntervalMS = 0
 		cfg.NumConnections, cfg.Duration, cfg.EnableTLS = 2, 1, secure
 		cfg.Mix.SlowReaders = 0.5

@@ -35,14 +35,21 @@ type toySwarm struct {
 func newToyTracker(t *testing.T, wrong string, secure bool) *toyTracker {
 	t.Helper()
 	tr := &toyTracker{wrong: wrong, swarm: map[bittorrent.InfoHash]*toySwarm{}}
-	tr.Server = httptest.NewUnstartedServer(http.HandlerFunc(tr.serve))
-	if secure {
-		tr.StartTLS()
-	} else {
-		tr.Start()
-	}
-	t.Cleanup(tr.Close)
+	tr.Server = startServer(t, tr.serve, secure)
 	return tr
+}
+
+// startServer serves by handler until the test ends.
+func startServer(t *testing.T, handler http.HandlerFunc, secure bool) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(handler)
+	if secure {
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
+	t.Cleanup(s.Close)
+	return s
 }
 
 func (tr *toyTracker) address() string { return tr.Listener.Addr().String() }
