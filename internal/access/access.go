@@ -70,7 +70,7 @@ func (l *List) Allows(h *bittorrent.InfoHash) bool {
 }
 
 // Len returns how many different info hashes are on the list.
-func (l *List) Len() int { return len(l.set.Load().hashes) }
+func (l *List) Len() int { return l.set.Load().n }
 
 // Change says what a load did, in numbers of info hashes.
 type Change struct {
@@ -110,14 +110,14 @@ func (l *List) LoadFile(path string) (Change, error) {
 // diff says what makes next of old.
 func diff(old, next *set) Change {
 	common := 0
-	for i := range next.hashes {
-		if old.has(&next.hashes[i]) {
+	for h := range next.all {
+		if old.has(h) {
 			common++
 		}
 	}
 	return Change{
-		Added:   len(next.hashes) - common,
-		Removed: len(old.hashes) - common,
-		Total:   len(next.hashes),
+		Added:   next.n - common,
+		Removed: old.n - common,
+		Total:   next.n,
 	}
 }

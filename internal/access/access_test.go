@@ -304,8 +304,17 @@ func TestSetAgainstAMap(t *testing.T) {
 			model[numbered(i)] = true
 		}
 		s := newSet(hashes)
-		if len(s.hashes) != len(model) {
-			t.Errorf("%d hashes, want %d", len(s.hashes), len(model))
+		if s.n != len(model) {
+			t.Errorf("%d hashes, want %d", s.n, len(model))
+		}
+		all := 0
+		for h := range s.all {
+			if all++; !model[*h] {
+				t.Fatalf("n = %d: %v is none of the hashes", n, h)
+			}
+		}
+		if all != len(model) {
+			t.Errorf("n = %d: all yields %d hashes, want %d", n, all, len(model))
 		}
 		for i := range 2 * n {
 			h := numbered(i)
@@ -324,7 +333,7 @@ func TestSetBytesPerHash(t *testing.T) {
 	}
 	s := newSet(hashes)
 	bytes := s.bytes()
-	if limit := 23 * n; bytes > limit {
+	if limit := 24 * n; bytes > limit {
 		t.Errorf("%d bytes for %d hashes, want at most %d", bytes, n, limit)
 	}
 	for i := range hashes {
@@ -335,32 +344,67 @@ func TestSetBytesPerHash(t *testing.T) {
 	}
 }
 
-// TestSetSpreadsMadeUpHashes: hashes that differ in a few bits only fill the
-// buckets as evenly as random ones do, and the filters keep others out.
+// TestSetSpreadsMadeUpHashes: hashes that differ in a few bits only find places
+// as easily as random ones do, and the tags keep others out.
 func TestSetSpreadsMadeUpHashes(t *testing.T) {
 	const n = 100_000
-	hashes := make([]bittorrent.InfoHash, n)
-	for i := range hashes {
-		hashes[i] = numbered(i)
-	}
-	s := newSet(hashes)
-	largest := uint64(0)
-	for b := range len(s.index) - 1 {
-		largest = max(largest, s.index[b+1]>>32-s.index[b]>>32)
-	}
-	if largest > 40 { // of random hashes, the chance of such a bucket is 10⁻²⁰
-		t.Errorf("the largest bucket has %d hashes", largest)
-	}
-	passed := 0
-	for i := range n {
-		h := numbered(n + i)
-		b, filter := s.find(&h)
-		if s.index[b]&filter == filter {
-			passed++
+	for _, shift := range []int{0, 8, 16} { // where in a hash they differ
+		made := func(i int) (h bittorrent.InfoHash) {
+			binary.LittleEndian.PutUint32(h[shift:], uint32(i))
+			return h
+		}
+		hashes := make([]bittorrent.InfoHash, n)
+		for i := range hashes {
+			hashes[i] = made(i)
+		}
+		s := newSet(hashes)
+		if limit := 24 * n; s.bytes() > limit {
+			t.Errorf("shift %d: %d bytes for %d hashes, want at most %d", shift, s.bytes(), n, limit)
+		}
+		passed := 0
+		for i := range n {
+			h := made(n + i)
+			a, b, tag := s.find(&h)
+			x := (uint64(s.tags[a]) | uint64(s.tags[b])<<32) ^ ones*tag
+			if (x-ones)&^x&highs != 0 {
+				passed++
+			}
+		}
+		if passed > n/20 { // about 3 % are expected
+			t.Errorf("shift %d: the tags let %d of %d other hashes pass", shift, passed, n)
 		}
 	}
-	if passed > n/10 { // about 6 % are expected
-		t.Errorf("the filters let %d of %d other hashes pass", passed, n)
+}
+
+// TestSetKeepsZerosOut: an empty slot is all zeros, and so is a hash that anybody
+// can ask for.
+func TestSetKeepsZerosOut(t *testing.T) {
+	var zeros bittorrent.InfoHash
+	hashes := []bittorrent.InfoHash{numbered(1), numbered(2)}
+	for range 200_000 { // each with a seed of its own
+		if s := newSet(hashes); s.has(&zeros) {
+			t.Fatalf("zeros are in the set with seed %x", s.seed)
+		}
+	}
+}
+
+// TestSetFindsPlaces: lists of any length find places for all, also where buckets
+// are so few that some builds fail.
+func TestSetFindsPlaces(t *testing.T) {
+	for n := range 300 {
+		hashes := make([]bittorrent.InfoHash, n)
+		for i := range hashes {
+			hashes[i] = numbered(i)
+		}
+		s := newSet(hashes)
+		for i := range hashes {
+			if !s.has(&hashes[i]) {
+				t.Fatalf("of %d hashes, number %d is not in the set", n, i)
+			}
+		}
+	}
+	if s := build([]bittorrent.InfoHash{numbered(0), numbered(1), numbered(2), numbered(3), numbered(4)}, 1); s != nil {
+		t.Error("five hashes found places in a bucket of four")
 	}
 }
 
