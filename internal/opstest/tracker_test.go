@@ -2,6 +2,7 @@ package opstest
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -33,15 +34,23 @@ func shortDir(t *testing.T) string {
 
 // A tracker is a running spate.
 type tracker struct {
-	log   string // the path of its log
-	stop  func() // ends it; may be called again
-	port4 string // the port of its first IPv4 listener, "" without one
+	pid   int
+	log   string       // the path of its log
+	stop  func()       // ends it; may be called again
+	wait  func() error // waits until it has ended by itself, in place of stop
+	port4 string       // the port of its first IPv4 listener, "" without one
 	port6 string
 }
 
 // startTracker runs the built spate with a configuration file until the test
 // ends, and returns once it serves.
 func startTracker(t *testing.T, dir, config string) *tracker {
+	t.Helper()
+	return launchTracker(t, dir, config, (*exec.Cmd).Start)
+}
+
+// launchTracker is startTracker with another way to start a program.
+func launchTracker(t *testing.T, dir, config string, start func(*exec.Cmd) error) *tracker {
 	t.Helper()
 	ready, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(shortDir(t), "n"), Net: "unixgram"})
 	if err != nil {
@@ -58,10 +67,17 @@ func startTracker(t *testing.T, dir, config string) *tracker {
 	cmd.Dir = dir
 	cmd.Env = append(cmd.Environ(), "NOTIFY_SOCKET="+ready.LocalAddr().String())
 	cmd.Stdout, cmd.Stderr = log, log // a file: what it wrote before it was ready is there then
-	if err := cmd.Start(); err != nil {
+	if err := start(cmd); err != nil {
 		t.Fatal(err)
 	}
-	tr.stop = sync.OnceFunc(func() { end(t, cmd) })
+	tr.pid = cmd.Process.Pid
+	var once sync.Once
+	tr.stop = func() { once.Do(func() { end(t, cmd) }) }
+	tr.wait = func() error {
+		err := errors.New("somebody waited before")
+		once.Do(func() { err = waitFor(cmd) })
+		return err
+	}
 	t.Cleanup(tr.stop)
 
 	if err := ready.SetReadDeadline(time.Now().Add(patience)); err != nil {
@@ -87,11 +103,16 @@ func end(t *testing.T, cmd *exec.Cmd) {
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Errorf("%s: %v", cmd.Path, err)
 	}
-	killer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() }) // it may end first
-	defer killer.Stop()
-	if err := cmd.Wait(); err != nil {
+	if err := waitFor(cmd); err != nil {
 		t.Errorf("%s: %v", cmd.Path, err)
 	}
+}
+
+// waitFor waits until a program has ended, and kills it after patience.
+func waitFor(cmd *exec.Cmd) error {
+	killer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() }) // it may end first
+	defer killer.Stop()
+	return cmd.Wait()
 }
 
 // submatch returns the first group of a pattern's first match, or "".

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,6 +16,9 @@ const (
 	acceptBatch = 64
 	// listenerToken marks the tokens of listening sockets.
 	listenerToken = loop.Token(1) << 63
+	// acceptTries is how many failures in a row, each the peer's or the
+	// network's, let accepting rest.
+	acceptTries = 8
 )
 
 // An epollListener is a listening socket of one loop.
@@ -86,6 +90,7 @@ func (l *epollLoop) accept(e *epollListener) error {
 		fd, errno := loop.Accept(e.fd, &l.source)
 		switch {
 		case errno == 0:
+			l.acceptFailed = 0
 			l.fresh(fd, e)
 		case errno == unix.EAGAIN:
 			return nil
@@ -96,7 +101,12 @@ func (l *epollLoop) accept(e *epollListener) error {
 		case errno == unix.EINTR:
 		default:
 			// The peer's or the network's, not ours: accept(2) says to go on.
+			// The pause is for a security module that refuses for good.
 			l.count.acceptErrors.Add(1)
+			if l.acceptFailed++; l.acceptFailed >= acceptTries {
+				l.acceptFailed = 0
+				return l.rest(acceptRetry)
+			}
 		}
 	}
 	return nil
@@ -140,7 +150,12 @@ func (l *epollLoop) pause(e *epollListener, errno unix.Errno) error {
 		l.d.s.log.Warn("new connections wait: the system refuses more; raise the limit of open files (ulimit -n, LimitNOFILE=)",
 			"listener", e.of.String(), "err", errno)
 	}
-	l.pausedUntil = l.now + acceptPause
+	return l.rest(acceptPause)
+}
+
+// rest stops accepting for a while.
+func (l *epollLoop) rest(d time.Duration) error {
+	l.pausedUntil = l.now + d
 	for i := range l.listeners {
 		if err := l.poller.Remove(l.listeners[i].fd); err != nil {
 			return err
@@ -193,11 +208,11 @@ func (l *epollLoop) acceptRest() error {
 	for i := range l.listeners {
 		e := &l.listeners[i]
 		for {
-			before := l.accepts()
+			before := l.taken()
 			if err := l.accept(e); err != nil {
 				return err
 			}
-			if l.accepts() == before || l.pausedUntil != 0 {
+			if l.taken() == before || l.pausedUntil != 0 {
 				break
 			}
 		}
@@ -205,7 +220,8 @@ func (l *epollLoop) acceptRest() error {
 	return nil
 }
 
-// accepts returns how many connections this loop has accepted.
-func (l *epollLoop) accepts() uint64 {
-	return l.count.accepted[0].Load() + l.count.accepted[1].Load()
+// taken returns how many connections this loop has taken off its queues, those
+// included that had failed before they were accepted.
+func (l *epollLoop) taken() uint64 {
+	return l.count.accepted[0].Load() + l.count.accepted[1].Load() + l.count.acceptErrors.Load()
 }

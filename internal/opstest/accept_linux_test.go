@@ -1,0 +1,352 @@
+package opstest
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// An acceptFault lets accept4 fail on the listening sockets of one port.
+type acceptFault struct {
+	mu     sync.Mutex // guards what follows
+	pid    int
+	ports  map[uint64]uint16 // of listening sockets, by descriptor
+	port   uint16            // whose calls fail
+	always unix.Errno        // how they fail, 0 for not
+	once   []unix.Errno      // how the next ones fail, before that
+	failed map[uint64][]time.Time
+	known  bool
+	steady chan struct{} // closed when one socket has failed steadyFails times: then its pace is known
+}
+
+// steadyFails is how many failures of one socket show at what pace it tries.
+const steadyFails = 11
+
+func (f *acceptFault) decide(n *notification) verdict {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.port == 0 || f.portOf(n.Args[0]) != f.port:
+	case len(f.once) > 0:
+		return verdict{errno: f.once[0]}
+	case f.always != 0:
+		return verdict{errno: f.always}
+	}
+	return verdict{pass: true}
+}
+
+func (f *acceptFault) done(n *notification, v verdict) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case v.pass:
+	case len(f.once) > 0:
+		f.once = f.once[1:]
+	default:
+		fd := n.Args[0]
+		f.failed[fd] = append(f.failed[fd], time.Now())
+		if len(f.failed[fd]) == steadyFails && !f.known {
+			f.known = true
+			close(f.steady)
+		}
+	}
+}
+
+// portOf returns the port that a descriptor of the tracker listens on, 0 for
+// one that is not TCP's.
+func (f *acceptFault) portOf(fd uint64) uint16 {
+	if port, known := f.ports[fd]; known {
+		return port
+	}
+	pidfd, err := unix.PidfdOpen(f.pid, 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(pidfd)
+	copied, err := unix.PidfdGetfd(pidfd, int(fd), 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(copied)
+	name, err := unix.Getsockname(copied)
+	if err != nil {
+		return 0
+	}
+	if a, ok := name.(*unix.SockaddrInet4); ok {
+		f.ports[fd] = uint16(a.Port)
+	} else {
+		f.ports[fd] = 0
+	}
+	return f.ports[fd]
+}
+
+// fail lets calls fail from now on: once each as once says, and then always.
+func (f *acceptFault) fail(port uint16, always unix.Errno, once ...unix.Errno) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.port, f.always, f.once = port, always, once
+	f.failed, f.known, f.steady = map[uint64][]time.Time{}, false, make(chan struct{})
+}
+
+// heal lets all calls pass.
+func (f *acceptFault) heal() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.port = 0
+}
+
+// pace returns how often calls have failed, and over what time the first
+// steadyFails of one socket did, the shortest such time.
+func (f *acceptFault) pace() (fails int, steady time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	steady = patience
+	for _, times := range f.failed {
+		fails += len(times)
+		if len(times) >= steadyFails {
+			steady = min(steady, times[steadyFails-1].Sub(times[0]))
+		}
+	}
+	return fails, steady
+}
+
+// acceptTracker has a listener for event loops, and one for goroutines.
+const acceptTracker = `
+socket_workers = 2
+[network]
+use_ipv6 = false
+address_ipv4 = "127.0.0.1:0"
+tls_certificate_path = "cert.pem"
+tls_private_key_path = "key.pem"
+[[listeners]]
+address = "127.0.0.1:0"
+tls = true
+[admin]
+address = "unix:%s"
+`
+
+// TestAcceptFails: whatever accept4 says, the tracker neither spins nor gives
+// up, tells the operator, and answers everybody as soon as it can.
+func TestAcceptFails(t *testing.T) {
+	f := &acceptFault{ports: map[uint64]uint16{}}
+	s := &supervisor{watch: []watched{{call: unix.SYS_ACCEPT4, arg: anyArg}}, decide: f.decide, done: f.done}
+	dir, admin := t.TempDir(), filepath.Join(shortDir(t), "admin")
+	certificate(t, dir)
+	write(t, filepath.Join(dir, "spate.toml"), fmt.Sprintf(acceptTracker, admin))
+	tr := launchTracker(t, dir, "spate.toml", s.start)
+	f.pid = tr.pid
+	plain, secret := twoPorts(t, tr)
+	for _, driver := range []struct {
+		name  string
+		port  uint16
+		wrap  func(net.Conn) net.Conn
+		quiet int // errors that the Go library passes over without a word
+	}{
+		{"event loops", plain, func(c net.Conn) net.Conn { return c }, 0},
+		{"goroutines", secret, insecureTLS, 1},
+	} {
+		a := accepting{fault: f, admin: admin, port: driver.port, wrap: driver.wrap}
+		t.Run(driver.name, func(t *testing.T) {
+			// What accept(2) says to go on after, and what passes by itself.
+			t.Run("each once", func(t *testing.T) { a.once(t, driver.quiet) })
+			// 10 pauses of 100 ms, of which a connection that ended before
+			// may have cut one short.
+			t.Run("no file left in the system", func(t *testing.T) { a.always(t, unix.ENFILE, "accept_pauses_total", 900*time.Millisecond) })
+			// A pause of 5 ms after each 8 tries at least.
+			t.Run("never allowed", func(t *testing.T) { a.always(t, unix.EPERM, "accept_errors_total", 5*time.Millisecond) })
+		})
+	}
+	if log := read(t, tr.log); strings.Count(log, "new connections wait") != 1 {
+		t.Errorf("the log should say once that new connections wait:\n%s", log)
+	}
+}
+
+// twoPorts returns the ports of a tracker with two listeners.
+func twoPorts(t *testing.T, tr *tracker) (first, second uint16) {
+	t.Helper()
+	var ports [2]uint16
+	found := submatches(read(t, tr.log), `address=127\.0\.0\.1:(\d+)`)
+	if len(found) != len(ports) {
+		t.Fatalf("the ports are %v, want two", found)
+	}
+	for i, text := range found {
+		port, err := strconv.ParseUint(text, 10, 16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports[i] = uint16(port)
+	}
+	return ports[0], ports[1]
+}
+
+func insecureTLS(c net.Conn) net.Conn {
+	return tls.Client(c, &tls.Config{InsecureSkipVerify: true})
+}
+
+// accepting is one port of a tracker.
+type accepting struct {
+	fault *acceptFault
+	admin string
+	port  uint16
+	wrap  func(net.Conn) net.Conn
+}
+
+// acceptClients is enough for each of two sockets to have some, but for one
+// time in 2,000,000,000, in which the test says the same.
+const acceptClients = 32
+
+func (a *accepting) once(t *testing.T, quiet int) {
+	peers := []unix.Errno{
+		unix.ECONNABORTED, unix.EPROTO, unix.ENETDOWN, unix.ENOPROTOOPT, unix.EHOSTDOWN, unix.ENONET,
+		unix.EHOSTUNREACH, unix.EOPNOTSUPP, unix.ENETUNREACH,
+	}
+	ours := []unix.Errno{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM}
+	errors, pauses := a.counter(t, "accept_errors_total"), a.counter(t, "accept_pauses_total")
+	a.fault.fail(a.port, 0, slices.Concat(peers, ours, []unix.Errno{unix.EINTR})...)
+	a.clients(t)()
+	a.fault.heal()
+	if got, want := a.counter(t, "accept_errors_total")-errors, len(peers)-quiet; got != want {
+		t.Errorf("%d errors were counted, want %d", got, want)
+	}
+	if got := a.counter(t, "accept_pauses_total") - pauses; got != len(ours) {
+		t.Errorf("%d pauses were counted, want %d", got, len(ours))
+	}
+}
+
+// always lets accepting fail until the pace of that is known. No timing makes
+// it faster than the pauses are.
+func (a *accepting) always(t *testing.T, errno unix.Errno, counter string, atLeast time.Duration) {
+	before := a.counter(t, counter)
+	a.fault.fail(a.port, errno)
+	answered := a.clients(t)
+	select {
+	case <-a.fault.steady:
+	case <-time.After(patience):
+		t.Fatalf("accept4 was not called %d times on one socket", steadyFails)
+	}
+	a.fault.heal()
+	answered()
+	fails, took := a.fault.pace()
+	if took < atLeast {
+		t.Errorf("accept4 failed %d times within %v, which is a spinning loop: want %v at least", steadyFails, took, atLeast)
+	}
+	if got := a.counter(t, counter) - before; got != fails {
+		t.Errorf("%d failures of %d are counted in %s", got, fails, counter)
+	}
+}
+
+// clients lets clients announce, and returns a function that waits until all
+// are answered and the tracker has noticed that they are gone.
+func (a *accepting) clients(t *testing.T) (answered func()) {
+	t.Helper()
+	var all sync.WaitGroup
+	for i := range acceptClients {
+		raw, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", a.port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Go(func() {
+			defer raw.Close()
+			_ = raw.SetDeadline(time.Now().Add(patience))
+			l := line{Conn: a.wrap(raw)}
+			if body, err := l.ask(announcePath(20000 + i)); err != nil || !strings.HasPrefix(body, "d8:complete") {
+				t.Errorf("client %d read %q: %v", i, body, err)
+			}
+		})
+	}
+	return func() {
+		all.Wait()
+		eventually(t, "no open connection", func() bool {
+			metrics, open := getUnix(t, a.admin, "/metrics"), 0
+			for _, state := range []string{"head", "idle", "lingering", "other", "writing"} {
+				open += counterOf(t, metrics, `spate_connections{state="`+state+`"}`)
+			}
+			return open == 0
+		})
+	}
+}
+
+// eventually waits until something holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	giveUp := time.After(patience)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-giveUp:
+			t.Fatalf("waited in vain for: %s", what)
+		}
+	}
+}
+
+// counter returns a counter of the tracker's.
+func (a *accepting) counter(t *testing.T, name string) int {
+	t.Helper()
+	return counterOf(t, getUnix(t, a.admin, "/metrics"), "spate_"+name)
+}
+
+// counterOf returns the value of a metric, whose labels belong to its name.
+func counterOf(t *testing.T, metrics, name string) int {
+	t.Helper()
+	for text := range strings.Lines(metrics) {
+		if value, found := strings.CutPrefix(text, name+" "); found {
+			n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return int(n)
+		}
+	}
+	t.Fatalf("no metric %s in\n%s", name, metrics)
+	return 0
+}
+
+// announcePath is the request of a leecher with this port.
+func announcePath(port int) string {
+	return fmt.Sprintf("/announce?info_hash=AAAAAAAAAAAAAAAAAAAA&peer_id=-XX0001-abcdefghijkl&port=%d&left=1&compact=1", port)
+}
+
+// A line is a kept connection.
+type line struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+// ask sends a request and returns the body of its reply, which has to have
+// status 200.
+func (l *line) ask(path string, headers ...string) (string, error) {
+	if l.in == nil {
+		l.in = bufio.NewReader(l.Conn)
+	}
+	request := "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n"
+	for _, h := range headers {
+		request += h + "\r\n"
+	}
+	if _, err := io.WriteString(l.Conn, request+"\r\n"); err != nil {
+		return "", err
+	}
+	reply, err := http.ReadResponse(l.in, nil)
+	if err != nil {
+		return "", err
+	}
+	defer reply.Body.Close()
+	body, err := io.ReadAll(reply.Body)
+	if err == nil && reply.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %s", reply.Status)
+	}
+	return string(body), err
+}
