@@ -133,10 +133,9 @@ func (d *epollDriver) run(ctx context.Context) error {
 			if err != nil {
 				errs = append(errs, err)
 				d.s.log.Error("an event loop failed: the server stops", "err", err)
+				d.s.drain()
 			}
-			if err == nil || stopped == nil {
-				continue
-			}
+			continue
 		case <-stopped:
 		case <-next:
 		}

@@ -106,8 +106,12 @@ type deadliner interface {
 }
 
 func (d *goroutineDriver) run(ctx context.Context) error {
-	go d.lot.run()
-	failed := make(chan error, len(d.listeners))
+	failed := make(chan error, 1+len(d.listeners))
+	go func() {
+		if err := d.lot.run(); err != nil {
+			failed <- fmt.Errorf("waiting for parked connections: %w", err)
+		}
+	}()
 	var accepting sync.WaitGroup
 	for i, l := range d.listeners {
 		accepting.Go(func() {
@@ -120,6 +124,8 @@ func (d *goroutineDriver) run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
+		d.s.log.Error("a listener or its connections cannot be served: the server stops", "err", err)
+		d.s.drain()
 	}
 	// The grace is set before the draining accept loops can make connections
 	// that ask for it.

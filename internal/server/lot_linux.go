@@ -70,8 +70,9 @@ func (l *lot) take(id uint32) *conn {
 	return c
 }
 
-// run serves the lot until stop. It never waits for a peer.
-func (l *lot) run() {
+// run serves the lot until stop, or until the poller fails. It never waits for a
+// peer.
+func (l *lot) run() error {
 	defer close(l.ended)
 	var ready, late, left []*conn
 	for {
@@ -107,7 +108,7 @@ func (l *lot) run() {
 			c.evicted()
 		}
 		if closed {
-			return
+			return err
 		}
 		clear(ready)
 		clear(late)

@@ -8,6 +8,6 @@ type lot struct{}
 func newLot() (*lot, error) { return &lot{}, nil }
 
 func (*lot) park(*conn) bool { return false }
-func (*lot) run()            {}
+func (*lot) run() error      { return nil }
 func (*lot) stop()           {}
 func (*lot) close()          {}

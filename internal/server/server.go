@@ -35,7 +35,8 @@ type driver interface {
 	// run accepts and serves until ctx is done, then drains: it stops
 	// accepting, answers what was fully received, the accept queue included,
 	// closes idle connections, and returns nil within the shutdown timeout.
-	// An error says that it cannot go on. It closes its listening sockets.
+	// An error says that it cannot go on; it has called the server's drain then,
+	// and drained what it could. It closes its listening sockets.
 	run(ctx context.Context) error
 	// close releases what the driver holds when run was never called.
 	close()
@@ -53,6 +54,10 @@ type Server struct {
 	// workers holds the counters of every exchange and driver. It grows only
 	// within New.
 	workers []*counters
+
+	// drain lets all drivers stop, as the end of Run's context does. Run sets it;
+	// a driver that fails calls it.
+	drain func()
 
 	// started makes Run single-use.
 	started sync.Once
@@ -226,12 +231,12 @@ func (s *Server) run(ctx context.Context) error {
 	// The drivers' own context ends after draining is set, so that none of them
 	// stops accepting while replies still promise to keep connections.
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	drain := func() { s.rules.draining.Store(true); cancel() }
-	defer drain()
-	stop := context.AfterFunc(ctx, drain)
+	s.drain = func() { s.rules.draining.Store(true); cancel() }
+	defer s.drain()
+	stop := context.AfterFunc(ctx, s.drain)
 	defer stop()
 	if ctx.Err() != nil {
-		drain() // not in a while, in a goroutine of its own
+		s.drain() // not in a while, in a goroutine of its own
 	}
 
 	go s.watch(running)
@@ -243,7 +248,6 @@ func (s *Server) run(ctx context.Context) error {
 	for range s.drivers {
 		if err := <-ended; err != nil {
 			errs = append(errs, fmt.Errorf("server: %w", err))
-			drain()
 		}
 	}
 	return errors.Join(errs...)
