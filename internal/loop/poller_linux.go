@@ -90,8 +90,8 @@ func (p *Poller) Close() {
 }
 
 // Add registers a descriptor. Events are level-triggered, unless Edge says
-// otherwise: they come again for as long as there is something to do. A closed descriptor is gone from the
-// poller by itself.
+// otherwise: they come again for as long as there is something to do. A closed
+// descriptor is gone from the poller by itself.
 func (p *Poller) Add(fd int, interest Interest, token Token) error {
 	return p.control("epoll_ctl add", unix.EPOLL_CTL_ADD, fd, interest, token)
 }

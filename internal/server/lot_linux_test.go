@@ -39,25 +39,11 @@ func newLotServer(t *testing.T, cfg Config) (*Server, *goroutineDriver, func()) 
 // awaitLot waits until the lot holds so many connections.
 func awaitLot(t *testing.T, l *lot, ok func(parked int) bool) {
 	t.Helper()
-	awaitTrue(t, "parking", func() bool {
+	Await(t, "parking", func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return ok(l.ids.Used())
 	})
-}
-
-func awaitTrue(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	giveUp := time.After(testPatience)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-giveUp:
-			t.Fatalf("%s never happened", what)
-		}
-	}
 }
 
 // askKept sends a request on a kept connection and reads its reply.
@@ -140,7 +126,7 @@ func TestLotEndsInOrder(t *testing.T) {
 	if n, err := c.Read(make([]byte, 1)); n > 0 || err != io.EOF {
 		t.Errorf("at its deadline an idle connection read %d bytes (%v)", n, err)
 	}
-	awaitTrue(t, "the count", func() bool { return s.Stats().Ended[endIdle].Value == 1 })
+	Await(t, "the count", func() bool { return s.Stats().Ended[endIdle].Value == 1 })
 }
 
 // TestLotLosesNothing: a parked connection goes on when it is asked, and ends in

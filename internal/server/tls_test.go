@@ -286,7 +286,7 @@ func TestHandshakeFailures(t *testing.T) {
 	} {
 		t.Run(reason, func(t *testing.T) {
 			do()
-			await(t, reason, func() bool {
+			server.Await(t, reason, func() bool {
 				for _, c := range s.Stats().Handshakes {
 					if c.Label == reason {
 						return c.Value == 1
@@ -403,19 +403,4 @@ func prefixes(all ...string) (out []netip.Prefix) {
 		out = append(out, netip.MustParsePrefix(p))
 	}
 	return out
-}
-
-// await waits until something that must happen has happened.
-func await(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	giveUp := time.After(servertest.Patience)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-giveUp:
-			t.Fatalf("%s never happened", what)
-		}
-	}
 }
