@@ -241,7 +241,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.systemd.notify("STOPPING=1")
 	err := g.wait()
 	if d.keeper != nil {
-		err = errors.Join(err, d.keeper.write(d.log.Logger))
+		err = errors.Join(err, d.keeper.write(ctx, d.log.Logger))
 	}
 	d.logStop(err)
 	return err

@@ -153,15 +153,16 @@ func (k *keeper) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_ = k.write(k.limited) // which has logged it
+			_ = k.write(ctx, k.limited) // which has logged it
 		}
 	}
 }
 
 // write replaces the snapshot by a new one, whole or not at all. It logs why not.
-func (k *keeper) write(log *slog.Logger) error {
+// It takes its time until ctx is done.
+func (k *keeper) write(ctx context.Context, log *slog.Logger) error {
 	start := time.Now()
-	size, err := k.replace()
+	size, err := k.replace(ctx)
 	k.note(size, time.Since(start), err)
 	if err != nil {
 		// What was written of it only takes room. It is an error of its own to
@@ -174,13 +175,13 @@ func (k *keeper) write(log *slog.Logger) error {
 	return nil
 }
 
-func (k *keeper) replace() (size int64, err error) {
+func (k *keeper) replace(ctx context.Context) (size int64, err error) {
 	f, err := k.dir.OpenFile(k.name+unfinished, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, err
 	}
 	w := bufio.NewWriterSize(f, 1<<20)
-	err = k.store.Snapshot(w, k.clock())
+	err = k.store.Snapshot(&pacedWriter{ctx: ctx, w: w, awake: time.Now()}, k.clock())
 	if err == nil {
 		err = w.Flush()
 	}

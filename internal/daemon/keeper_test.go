@@ -149,7 +149,7 @@ func TestAFailedWriteLeavesTheOldSnapshot(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "swarms")
 	var text lockedBuilder
 	k := newKeeper(t, path, &Log{Logger: slog.New(slog.NewTextHandler(&text, nil))})
-	if err := k.write(k.limited); err != nil {
+	if err := k.write(t.Context(), k.limited); err != nil {
 		t.Fatal(err)
 	}
 	before, err := os.ReadFile(path)
@@ -160,7 +160,7 @@ func TestAFailedWriteLeavesTheOldSnapshot(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(path+unfinished, "in the way"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := k.write(k.limited); err == nil {
+	if err := k.write(t.Context(), k.limited); err == nil {
 		t.Error("a write that cannot work worked")
 	}
 	after, err := os.ReadFile(path)
