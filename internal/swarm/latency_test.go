@@ -61,7 +61,7 @@ type paced struct{ awake time.Time }
 
 func (p *paced) Write(b []byte) (int, error) {
 	if worked := time.Since(p.awake); worked >= time.Millisecond {
-		time.Sleep(4 * worked)
+		<-time.After(4 * worked)
 		p.awake = time.Now()
 	}
 	return len(b), nil
