@@ -13,8 +13,9 @@ import (
 // Load takes in a snapshot that was written by Snapshot, as if it had been
 // written at now. Peers and torrents that the store already has stay as they
 // are; limits of the configuration hold. An error that wraps ErrSnapshot says
-// that the rest of the snapshot is not usable; what came before it was checked
-// and is in the store. One shard is locked at a time, for at most 2,048 peers.
+// what of the snapshot is not usable first; all frames that are sound, also
+// behind it, are in the store. One shard is locked at a time, for at most 2,048
+// peers.
 func (s *Store) Load(r io.Reader, now time.Duration) error {
 	var head [headerSize]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -30,16 +31,22 @@ func (s *Store) Load(r io.Reader, now time.Duration) error {
 	if tick <= 0 || tick > 1<<50 {
 		return fmt.Errorf("%w: its ticks are %d ns long", ErrSnapshot, tick)
 	}
-	l := loader{store: s, now: s.ticks(now), tick: tick}
+	l := loader{store: s, now: s.ticks(now), tick: tick, buf: make([]byte, maxFrame)}
+	var damage error // the first
 	for offset := int64(headerSize); ; {
-		n, more, err := l.frame(r)
-		if err != nil {
+		payload, sum, err := l.frame(r)
+		switch {
+		case damage != nil && (err != nil || payload == nil):
+			return damage
+		case err != nil:
 			return fmt.Errorf("the frame at byte %d: %w", offset, err)
-		}
-		if !more {
+		case payload == nil:
 			return nil
 		}
-		offset += n
+		if err := l.apply(payload, sum); err != nil && damage == nil {
+			damage = fmt.Errorf("the frame at byte %d: %w", offset, err)
+		}
+		offset += int64(len(payload)) + frameHeadSize
 	}
 }
 
@@ -48,48 +55,51 @@ type loader struct {
 	store *Store
 	now   uint64
 	tick  time.Duration // of the snapshot
-	buf   []byte
+	buf   []byte        // maxFrame long
 	items uint64
 }
 
-// frame reads and applies a frame. It reports false at the end.
-func (l *loader) frame(r io.Reader) (size int64, more bool, err error) {
+// frame reads a frame: its payload, which is good until the next call, and the
+// checksum that it should have. At the end the payload is nil.
+func (l *loader) frame(r io.Reader) (payload []byte, sum uint32, err error) {
 	var head [frameHeadSize]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return 0, false, fmt.Errorf("%w: %w", ErrSnapshot, err)
+		return nil, 0, fmt.Errorf("%w: %w", ErrSnapshot, err)
 	}
 	n, sum := binary.LittleEndian.Uint32(head[:]), binary.LittleEndian.Uint32(head[4:])
 	if n == 0 {
 		if _, err := io.ReadFull(r, head[:]); err != nil {
-			return 0, false, fmt.Errorf("%w: %w", ErrSnapshot, err)
+			return nil, 0, fmt.Errorf("%w: %w", ErrSnapshot, err)
 		}
 		if want := binary.LittleEndian.Uint64(head[:]); sum != 0 || want != l.items {
-			return 0, false, fmt.Errorf("%w: it should have %d items and has %d", ErrSnapshot, want, l.items)
+			return nil, 0, fmt.Errorf("%w: it should have %d items and has %d", ErrSnapshot, want, l.items)
 		}
-		return 0, false, nil
+		return nil, 0, nil
 	}
 	if n > maxFrame {
-		return 0, false, fmt.Errorf("%w: %d bytes are more than a frame has", ErrSnapshot, n)
+		return nil, 0, fmt.Errorf("%w: %d bytes are more than a frame has", ErrSnapshot, n)
 	}
-	if l.buf == nil {
-		l.buf = make([]byte, maxFrame)
-	}
-	payload := l.buf[:n]
+	payload = l.buf[:n]
 	if _, err := io.ReadFull(r, payload); err != nil {
-		return 0, false, fmt.Errorf("%w: %w", ErrSnapshot, err)
+		return nil, 0, fmt.Errorf("%w: %w", ErrSnapshot, err)
 	}
+	return payload, sum, nil
+}
+
+// apply takes in the items of a frame, none where its checksum is wrong.
+func (l *loader) apply(payload []byte, sum uint32) error {
 	if crc32.Checksum(payload, castagnoli) != sum {
-		return 0, false, fmt.Errorf("%w: its checksum is wrong", ErrSnapshot)
+		return fmt.Errorf("%w: its checksum is wrong", ErrSnapshot)
 	}
 	for len(payload) > 0 {
 		used := l.item(payload)
 		if used == 0 {
-			return 0, false, fmt.Errorf("%w: an item %d bytes before its end is malformed", ErrSnapshot, len(payload))
+			return fmt.Errorf("%w: an item %d bytes before its end is malformed", ErrSnapshot, len(payload))
 		}
 		payload = payload[used:]
 		l.items++
 	}
-	return int64(n) + frameHeadSize, true, nil
+	return nil
 }
 
 // item applies the first item of b and returns its length, 0 where there is

@@ -2,12 +2,14 @@ package swarm_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -190,8 +192,56 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
+// items returns how many peers and remembered download counts there are.
+func items(s *swarm.Store) int {
+	stats := s.Stats()
+	return int(stats.Peers4 + stats.Peers6 + stats.Remembered)
+}
+
+// TestDamageCostsOneFrame: what is in the frames before and behind a damaged one is
+// loaded all the same.
+func TestDamageCostsOneFrame(t *testing.T) {
+	const headerSize, frameHeadSize = 20, 8
+	old := newStore(t)
+	populate(old, 4000)
+	var buf bytes.Buffer
+	if err := old.Snapshot(&buf, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	whole := buf.Bytes()
+	itemsIn := func(snapshot []byte, wantErr string) int {
+		t.Helper()
+		s := newStore(t)
+		err := s.Load(bytes.NewReader(snapshot), 0)
+		if !errors.Is(err, swarm.ErrSnapshot) || !strings.Contains(err.Error(), wantErr) {
+			t.Fatalf("%v, and not %q", err, wantErr)
+		}
+		check(t, s)
+		return items(s)
+	}
+	total, frames := items(old), 0
+	for at := headerSize; ; frames++ {
+		n := int(binary.LittleEndian.Uint32(whole[at:]))
+		if n == 0 {
+			break
+		}
+		end := at + frameHeadSize + n
+		lost := itemsIn(slices.Concat(whole[:headerSize], whole[at:end]), "EOF")
+		damaged := slices.Clone(whole)
+		damaged[at+frameHeadSize+n/2] ^= 1
+		kept := itemsIn(damaged, fmt.Sprintf("the frame at byte %d: %v: its checksum is wrong", at, swarm.ErrSnapshot))
+		if lost == 0 || kept+lost != total {
+			t.Errorf("the frame at byte %d has %d peers and remembered counts; without it there are %d of %d", at, lost, kept, total)
+		}
+		at = end
+	}
+	if frames < 3 {
+		t.Fatalf("%d frames show nothing", frames)
+	}
+}
+
 // TestSnapshotFailures: damage is an error, whatever it is, and what was loaded
-// before it is sound.
+// is sound.
 func TestSnapshotFailures(t *testing.T) {
 	old := newStore(t)
 	populate(old, 400)
