@@ -321,11 +321,11 @@ func TestSocketActivation(t *testing.T) {
 }
 
 // TestSecondSignalEndsAtOnce: while a profile that somebody asked for holds the
-// first one up.
+// first one up, for longer than the test lasts.
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	socket, file, log := filepath.Join(dir, "admin.sock"), filepath.Join(dir, "spate.toml"), filepath.Join(dir, "log")
-	writeFile(t, file, fmt.Sprintf("[network]\naddress_ipv4 = \"127.0.0.1:0\"\nuse_ipv6 = false\n[admin]\naddress = \"unix:%s\"\ndebug = true\n", socket))
+	writeFile(t, file, fmt.Sprintf("[network]\naddress_ipv4 = \"127.0.0.1:0\"\nuse_ipv6 = false\n[limits]\nshutdown_timeout = 600\n[admin]\naddress = \"unix:%s\"\ndebug = true\n", socket))
 	out, err := os.Create(log)
 	if err != nil {
 		t.Fatal(err)
@@ -342,7 +342,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 
 	conn := dialWhenThere(t, socket)
 	defer conn.Close()
-	if _, err := io.WriteString(conn, "GET /debug/pprof/trace?seconds=20 HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "GET /debug/pprof/trace?seconds=600 HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := conn.Read(make([]byte, 1)); err != nil { // it has begun
