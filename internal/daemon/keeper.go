@@ -74,12 +74,16 @@ func (d *Daemon) openKeeper() error {
 	if path == "" {
 		return nil
 	}
+	name := filepath.Base(path)
+	if os.IsPathSeparator(path[len(path)-1]) || name == ".." {
+		return d.cfg.Problem("snapshot.path", "is a directory: needs a file in it")
+	}
 	dir, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
 		return d.cfg.Problem("snapshot.path", "needs a file in a directory that is there: %v", err)
 	}
 	d.keeper = &keeper{
-		store: d.store, clock: d.clock, log: d.log, limited: d.limited.logger(), dir: dir, path: path, name: filepath.Base(path),
+		store: d.store, clock: d.clock, log: d.log, limited: d.limited.logger(), dir: dir, path: path, name: name,
 		interval: time.Duration(d.cfg.Snapshot.Interval) * time.Second,
 		noted:    writes{good: true},
 	}
@@ -96,7 +100,7 @@ func (d *Daemon) openKeeper() error {
 // start than at the stop.
 func (k *keeper) writable() error {
 	if info, err := k.dir.Stat(k.name); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("is no regular file")
+		return errors.New("is no regular file")
 	}
 	f, err := k.dir.OpenFile(k.name+probe, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -110,6 +110,9 @@ func TestSnapshotThatCannotBeKeptStopsTheStart(t *testing.T) {
 		"no directory":      filepath.Join(dir, "none", "swarms"),
 		"file as directory": filepath.Join(dir, "file", "swarms"),
 		"directory":         dir,
+		"ends in a slash":   dir + "/",
+		"parent":            dir + "/..",
+		"root":              "/",
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := New(keeping(path), Build{}, nil)
