@@ -24,6 +24,9 @@ const (
 	// widestTrust: no operator's own network has a shorter prefix. The private
 	// one of IPv6 has this.
 	widestTrust = 7
+	// leastMemory holds some ten thousand torrents. Who gives less has most
+	// likely left out the unit.
+	leastMemory = 4 << 20
 )
 
 // indexPage and the URL of indexLink answer GET / on the tracker's listeners.
@@ -199,6 +202,9 @@ func notes(cfg *config.Config) (warn, info []string) {
 	if longest := longestInterval(cfg); peerAge(cfg) < longest {
 		warn = append(warn, fmt.Sprintf("[cleaning] max_peer_age = %d is shorter than the %d seconds between two announces of a client: peers will be missing in between",
 			cfg.Cleaning.MaxPeerAge, longest/time.Second))
+	}
+	if m := cfg.Protocol.MaxMemory; !m.Auto && m.Bytes > 0 && m.Bytes < leastMemory {
+		warn = append(warn, fmt.Sprintf("[protocol] max_memory = %d bytes is next to nothing: nearly all torrents will be refused; a size is written with its unit, such as \"512 MiB\"", m.Bytes))
 	}
 	for _, p := range cfg.Network.TrustedProxies {
 		if p.Bits() < widestTrust && hasProxy(cfg) {
