@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"time"
 
@@ -13,9 +14,17 @@ import (
 // DialContext connects from inside the host: the socket is made there, and from
 // then on works like any other. address must hold an IP address and no name.
 func (h *Host) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	var conn net.Conn
-	err := h.do(func() (err error) {
-		var d net.Dialer
+	return h.dial(ctx, net.Dialer{}, network, address)
+}
+
+// DialFrom connects by TCP from one of the host's addresses.
+func (h *Host) DialFrom(ctx context.Context, from netip.Addr, to netip.AddrPort) (net.Conn, error) {
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
+	return h.dial(ctx, d, "tcp", to.String())
+}
+
+func (h *Host) dial(ctx context.Context, d net.Dialer, network, address string) (conn net.Conn, err error) {
+	err = h.do(func() (err error) {
 		conn, err = d.DialContext(ctx, network, address)
 		return err
 	})

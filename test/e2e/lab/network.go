@@ -3,8 +3,9 @@
 // machine's own network.
 //
 // A network is a bridge in a namespace of its own; each host is a namespace with
-// one interface on that bridge and addresses out of 10.77.0.0/16 and fd77::/64.
-// The same addresses exist in every network at once, without meeting.
+// one interface on that bridge and addresses out of 10.77.0.0/16 and fd77::/64, and
+// those that a test adds. The same addresses exist in every network at once, without
+// meeting.
 package lab
 
 import (
@@ -121,6 +122,19 @@ func (n *Network) NewHost(t testing.TB, name string, families Families) *Host {
 	}
 	ip(t, h.namespace, commands...)
 	return h
+}
+
+// AddAddresses gives the host further addresses. Those of its network that lie
+// within a prefix reach each other.
+func (h *Host) AddAddresses(t testing.TB, addresses ...netip.Prefix) {
+	t.Helper()
+	for _, a := range addresses {
+		option := ""
+		if a.Addr().Is6() {
+			option = " nodad"
+		}
+		ip(t, h.namespace, fmt.Sprintf("addr add %s dev eth0%s", a, option))
+	}
 }
 
 // Addr returns the host's address of one family.
