@@ -299,16 +299,23 @@ func (a *accepting) counter(t *testing.T, name string) int {
 	return counterOf(t, getUnix(t, a.admin, "/metrics"), "spate_"+name)
 }
 
-// counterOf returns the value of a metric, whose labels belong to its name.
+// counterOf returns the value of a metric that counts things. Its labels belong to
+// its name.
 func counterOf(t *testing.T, metrics, name string) int {
+	t.Helper()
+	return int(valueOf(t, metrics, name))
+}
+
+// valueOf returns the value of a metric.
+func valueOf(t *testing.T, metrics, name string) float64 {
 	t.Helper()
 	for text := range strings.Lines(metrics) {
 		if value, found := strings.CutPrefix(text, name+" "); found {
-			n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			v, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return int(n)
+			return v
 		}
 	}
 	t.Fatalf("no metric %s in\n%s", name, metrics)
