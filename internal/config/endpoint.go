@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"strings"
 )
 
@@ -46,35 +47,100 @@ func (l *Listener) Endpoint() (kind EndpointKind, rest string, err error) {
 	return EndpointTCP, a.String(), nil
 }
 
+// An endpoint is what one key listens on.
+type endpoint struct {
+	path    string
+	address string // as configured
+	kind    EndpointKind
+	rest    string         // of EndpointUnix and EndpointSystemd
+	tcp     netip.AddrPort // of EndpointTCP
+	// dual: a socket of all IPv6 addresses that takes IPv4 as well.
+	dual bool
+}
+
+// newEndpoint returns what path listens on by address; ok is false where the
+// address has a problem of its own, or gets a port that nothing else has.
+func newEndpoint(path, address string, dual bool) (e endpoint, ok bool) {
+	l := Listener{Address: address}
+	kind, rest, err := l.Endpoint()
+	if err != nil {
+		return e, false
+	}
+	e = endpoint{path: path, address: address, kind: kind, rest: rest, dual: dual}
+	switch {
+	case kind == EndpointTCP:
+		e.tcp = netip.MustParseAddrPort(rest)
+		return e, e.tcp.Port() != 0
+	case kind == EndpointUnix && !strings.HasPrefix(rest, "@"):
+		e.rest = filepath.Clean(rest)
+	}
+	return e, true
+}
+
+// same reports whether both are the same address.
+func (e *endpoint) same(other *endpoint) bool {
+	return e.kind == other.kind && e.rest == other.rest && e.tcp == other.tcp
+}
+
+// covers reports whether a socket of e takes other's address and port: Linux
+// opens only one of the two, whichever comes first.
+func (e *endpoint) covers(other *endpoint) bool {
+	if e.kind != EndpointTCP || other.kind != EndpointTCP || e.tcp.Port() != other.tcp.Port() || !e.tcp.Addr().IsUnspecified() {
+		return false
+	}
+	return e.tcp.Addr().Is4() == other.tcp.Addr().Is4() || e.dual
+}
+
+// endpoints returns what all keys listen on, in the order in which it is opened.
+func (c *Config) endpoints() (all []endpoint) {
+	add := func(path, address string, dual bool) {
+		if e, ok := newEndpoint(path, address, dual); ok {
+			all = append(all, e)
+		}
+	}
+	if c.Network.UseIPv4 {
+		add("network.address_ipv4", c.Network.AddressIPv4.String(), false)
+	}
+	if c.Network.UseIPv6 {
+		add("network.address_ipv6", c.Network.AddressIPv6.String(), c.Network.DualStack())
+	}
+	for i := range c.Listeners {
+		add(fmt.Sprintf("listeners[%d].address", i), c.Listeners[i].Address, false)
+	}
+	// The operator's sockets take IPv4 as well when they take all of IPv6.
+	if c.Metrics.RunPrometheusEndpoint {
+		a := c.Metrics.PrometheusEndpointAddress
+		add("metrics.prometheus_endpoint_address", a.String(), a.Addr().Is6())
+	}
+	if c.Admin.Address != "" {
+		add("admin.address", c.Admin.Address, strings.HasPrefix(c.Admin.Address, "["))
+	}
+	return all
+}
+
+// DualStack reports whether the IPv6 socket of the default pair takes IPv4 too.
+// Both sockets cannot have a port's IPv4; with use_ipv4 there is nothing left for
+// the other one to take.
+func (n *Network) DualStack() bool {
+	return !n.SetOnlyIPv6 && !(n.UseIPv4 && n.AddressIPv4.Port() == n.AddressIPv6.Port())
+}
+
 // validateEndpoints finds addresses that two keys ask for. The system would
 // say of the second one only that the address is in use.
 func (c *Config) validateEndpoints(f *flaws) {
-	taken := map[string]string{}
-	take := func(path, address string) {
-		l := Listener{Address: address}
-		kind, rest, err := l.Endpoint()
-		if err != nil || kind == EndpointTCP && netip.MustParseAddrPort(rest).Port() == 0 {
-			return // it has its own problem, or gets a port of its own
+	all := c.endpoints()
+	for i := range all {
+		e := &all[i]
+		for j := range all[:i] {
+			first := &all[j]
+			if e.same(first) {
+				f.add(e.path, "is the address of %s already", displayKey(first.path))
+				break
+			}
+			if e.covers(first) || first.covers(e) {
+				f.add(e.path, "needs another port: %s = %q has this one on the same addresses", displayKey(first.path), first.address)
+				break
+			}
 		}
-		if first, found := taken[address]; found {
-			f.add(path, "is the address of %s already", first)
-			return
-		}
-		taken[address] = displayKey(path)
-	}
-	if c.Network.UseIPv4 {
-		take("network.address_ipv4", c.Network.AddressIPv4.String())
-	}
-	if c.Network.UseIPv6 {
-		take("network.address_ipv6", c.Network.AddressIPv6.String())
-	}
-	for i := range c.Listeners {
-		take(fmt.Sprintf("listeners[%d].address", i), c.Listeners[i].Address)
-	}
-	if c.Metrics.RunPrometheusEndpoint {
-		take("metrics.prometheus_endpoint_address", c.Metrics.PrometheusEndpointAddress.String())
-	}
-	if c.Admin.Address != "" {
-		take("admin.address", c.Admin.Address)
 	}
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"os"
 	"runtime"
@@ -62,4 +63,62 @@ func TestMissingIPv6(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// TestNoAddress: sockets of all addresses open where no interface has one, and
+// wait for it. Until then there is no URL to give to anybody.
+func TestNoAddress(t *testing.T) {
+	if os.Geteuid() != 0 {
+		return // only root can make a network without addresses
+	}
+	withoutIPv6(t, func() {
+		cfg := config.Default()
+		cfg.Network.AddressIPv4 = netip.MustParseAddrPort("0.0.0.0:0")
+		cfg.Network.AddressIPv6 = netip.MustParseAddrPort("[::]:0")
+		var text lockedBuilder
+		d, err := New(cfg, Build{}, NewLog(&cfg, &text))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer d.Close()
+		if addrs, urls := d.Addrs(), d.urls(); len(addrs) != 2 || len(urls) != 0 {
+			t.Errorf("listens on %v, gives %q", addrs, urls)
+		}
+		d.announce()
+		if got := text.String(); strings.Count(got, "listening, although no interface has an address of this family yet") != 2 || strings.Contains(got, "announce_url") {
+			t.Errorf("says\n%s", got)
+		}
+	})
+}
+
+func TestReachable(t *testing.T) {
+	for _, tc := range []struct {
+		interfaces string
+		four, six  string
+	}{
+		{"", "", ""},
+		{"127.0.0.1/8 ::1/128", "127.0.0.1", "::1"},
+		{"127.0.0.1/8", "127.0.0.1", ""},
+		{"127.0.0.1/8 ::1/128 169.254.3.3/16 fe80::1/64", "127.0.0.1", "::1"},
+		{"fe80::1/64", "", ""},
+		{"::1/128 fd00::1/64 10.1.1.1/8 127.0.0.1/8", "10.1.1.1", "fd00::1"},
+		{"127.0.0.1/8 10.1.1.1/8 192.0.2.1/24 192.0.2.2/24 fd00::1/64 2001:db8::1/64 fd00::2/64", "192.0.2.1", "2001:db8::1"},
+	} {
+		var interfaces []net.Addr
+		for _, text := range strings.Fields(tc.interfaces) {
+			ip, prefix, err := net.ParseCIDR(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			interfaces = append(interfaces, &net.IPNet{IP: ip, Mask: prefix.Mask})
+		}
+		for _, is4 := range []bool{true, false} {
+			want := map[bool]string{true: tc.four, false: tc.six}[is4]
+			got := reachable(is4, interfaces)
+			if got.IsValid() != (want != "") || got.IsValid() && got.String() != want {
+				t.Errorf("%q, IPv4 %v: %v, want %q", tc.interfaces, is4, got, want)
+			}
+		}
+	}
 }

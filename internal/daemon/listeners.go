@@ -139,6 +139,11 @@ func (d *Daemon) wantedListeners() ([]listener, error) {
 		if kind == config.EndpointSystemd && passed == nil {
 			passed = passedSockets()
 		}
+		if d.checking && kind == config.EndpointSystemd && len(passed) == 0 {
+			d.log.Info(c.Address + " is opened by the service manager: a check does not see it")
+			// In its place, so that what belongs to it is checked.
+			kind, rest = config.EndpointTCP, "127.0.0.1:0"
+		}
 		more, err := further(c, kind, rest, passed)
 		if err != nil {
 			problems = append(problems, d.cfg.Problem(path, "%v", err))
@@ -168,10 +173,7 @@ func (d *Daemon) defaultPair() (pair []listener) {
 		add("network.address_ipv4", server.Listener{Network: server.NetworkTCP4, Address: n.AddressIPv4.String()})
 	}
 	if n.UseIPv6 {
-		// Both sockets cannot have a port's IPv4; with use_ipv4 there is nothing
-		// left for the other one to take.
-		dual := !n.SetOnlyIPv6 && !(n.UseIPv4 && n.AddressIPv4.Port() == n.AddressIPv6.Port())
-		add("network.address_ipv6", server.Listener{Network: server.NetworkTCP6, Address: n.AddressIPv6.String(), DualStack: dual})
+		add("network.address_ipv6", server.Listener{Network: server.NetworkTCP6, Address: n.AddressIPv6.String(), DualStack: n.DualStack()})
 	}
 	return pair
 }
@@ -283,6 +285,8 @@ func (d *Daemon) announce() {
 			notice(say, "listening", "announce_url", url)
 		case l.Proxy != server.ProxyNone:
 			notice(say, "listening for a reverse proxy")
+		case addr.Network() == "tcp":
+			notice(say, "listening, although no interface has an address of this family yet")
 		default:
 			notice(say, "listening on a unix socket")
 		}
@@ -300,7 +304,8 @@ func (d *Daemon) urls() (urls []string) {
 }
 
 // announceURL returns the URL that clients on other machines reach a listener
-// by, as far as this machine knows, and "" where they reach a proxy instead.
+// by, as far as this machine knows, and "" where they reach a proxy instead, or
+// nothing, since the machine has no address of the listener's family.
 func (d *Daemon) announceURL(l *listener, addr net.Addr) string {
 	tcp, isTCP := addr.(*net.TCPAddr)
 	if !isTCP || l.Proxy != server.ProxyNone {
@@ -317,11 +322,11 @@ func (d *Daemon) announceURL(l *listener, addr net.Addr) string {
 		scheme = "https"
 	}
 	if at.Addr().IsUnspecified() {
-		interfaces, err := net.InterfaceAddrs()
-		if err != nil {
-			interfaces = nil // then the loopback address has to do
+		best := reachable(at.Addr().Is4(), interfaceAddrs())
+		if !best.IsValid() {
+			return ""
 		}
-		at = netip.AddrPortFrom(reachable(at.Addr().Is4(), interfaces), at.Port())
+		at = netip.AddrPortFrom(best, at.Port())
 	}
 	return scheme + "://" + at.String() + "/announce"
 }
@@ -339,23 +344,46 @@ func (d *Daemon) secureName() string {
 	return ""
 }
 
-// reachable returns the address of a family that most others can reach: a
-// public one, else a private one, else the loopback address.
-func reachable(is4 bool, interfaces []net.Addr) netip.Addr {
-	best := netip.IPv6Loopback()
-	if is4 {
-		best = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+// interfaceAddrs returns this machine's addresses, those of the loopback interface
+// where they cannot be found out.
+func interfaceAddrs() []net.Addr {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return []net.Addr{
+			&net.IPNet{IP: net.IPv4(127, 0, 0, 1), Mask: net.CIDRMask(8, 32)},
+			&net.IPNet{IP: net.IPv6loopback, Mask: net.CIDRMask(128, 128)},
+		}
 	}
+	return all
+}
+
+// reachable returns the address of a family that most others can reach: a
+// public one, else a private one, else the loopback address. It is invalid where
+// there is none.
+func reachable(is4 bool, interfaces []net.Addr) (best netip.Addr) {
 	for _, a := range interfaces {
 		prefix, err := netip.ParsePrefix(a.String())
 		if err != nil {
 			continue
 		}
-		ip := prefix.Addr().Unmap()
-		if ip.Is4() != is4 || !ip.IsGlobalUnicast() || (!best.IsLoopback() && (ip.IsPrivate() || !best.IsPrivate())) {
-			continue
+		if ip := prefix.Addr().Unmap(); ip.Is4() == is4 && reach(ip) > reach(best) {
+			best = ip
 		}
-		best = ip
 	}
 	return best
+}
+
+// reach orders addresses by how many others can reach them.
+func reach(ip netip.Addr) int {
+	switch {
+	case !ip.IsValid():
+		return 0
+	case ip.IsLoopback():
+		return 1
+	case !ip.IsGlobalUnicast():
+		return 0 // an address of one link needs its zone in a URL
+	case ip.IsPrivate():
+		return 2
+	}
+	return 3
 }
