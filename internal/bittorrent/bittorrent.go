@@ -79,8 +79,8 @@ type Announce struct {
 	Seeder   bool
 	Event    Event
 	NumWant  int // peers wanted, 0 to the configured maximum; exact
-	// HidePrivate keeps peers with private, loopback or link-local addresses
-	// out of the reply.
+	// HidePrivate keeps peers with private, loopback or link-local addresses, and
+	// with those that carriers share (100.64/10, RFC 6598), out of the reply.
 	HidePrivate bool
 }
 

@@ -183,9 +183,9 @@ type Protocol struct {
 	MaxMemory Memory `toml:"max_memory"`
 	// Torrents at most; a further one is refused. 0 is no limit.
 	MaxTorrents int `toml:"max_torrents" range:"0..2147483647"`
-	// Who is given peers with private, loopback or link-local addresses. auto:
-	// clients that have such an address themselves. always, never: everybody,
-	// nobody.
+	// Who is given peers with private, loopback or link-local addresses, or with
+	// one behind a carrier's NAT (100.64.0.0/10). auto: clients that have such an
+	// address themselves. always, never: everybody, nobody.
 	HandOutPrivateAddresses PrivatePeers `toml:"hand_out_private_addresses" enum:"auto always never"`
 	// Sources that may announce another address than their own (ip=, ipv4=,
 	// ipv6=), as prefixes or single addresses.

@@ -52,7 +52,7 @@ var docs = map[string]string{
 	"Protocol.MaxPeersPerIP":              "Peers that one torrent holds from one address (IPv6: from one /64); a\nfurther one replaces the oldest. 0 is no limit. Loopback and private\naddresses have none.",
 	"Protocol.MaxMemory":                  "Memory that the swarms may take: \"auto\" (a share of what the machine or\nits cgroup has), a number of bytes, or a size such as \"512 MiB\" or \"8 GiB\".\n0 is no limit. At the limit new torrents are refused, known ones are not.",
 	"Protocol.MaxTorrents":                "Torrents at most; a further one is refused. 0 is no limit.",
-	"Protocol.HandOutPrivateAddresses":    "Who is given peers with private, loopback or link-local addresses. auto:\nclients that have such an address themselves. always, never: everybody,\nnobody.",
+	"Protocol.HandOutPrivateAddresses":    "Who is given peers with private, loopback or link-local addresses, or with\none behind a carrier's NAT (100.64.0.0/10). auto: clients that have such an\naddress themselves. always, never: everybody, nobody.",
 	"Protocol.TrustedPeerAddressSources":  "Sources that may announce another address than their own (ip=, ipv4=,\nipv6=), as prefixes or single addresses.",
 	"Cleaning":                            "When what is old goes away. All values are seconds.",
 	"Cleaning.TorrentCleaningInterval":    "Peers and torrents are looked through this often, spread out over the time\nbetween.",

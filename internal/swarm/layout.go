@@ -30,7 +30,7 @@ import (
 // that a sample is a few block copies; beside each peer lies its mark:
 //
 //	part 0  public seeders
-//	part 1  private seeders (private, loopback or link-local address)
+//	part 1  private seeders (private, shared, loopback or link-local address)
 //	part 2  private leechers
 //	part 3  public leechers
 //	part 4  peers on ports 0 and 1, never handed out

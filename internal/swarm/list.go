@@ -36,6 +36,13 @@ func (k *peerKey) write(wire []byte, six bool) {
 	binary.BigEndian.PutUint16(wire[4:], k.port)
 }
 
+// local reports whether the address is private, or one behind a carrier's NAT
+// (100.64/10, RFC 6598): strangers outside cannot reach it. Strangers share such a
+// network, though, so that records per source are limited in it.
+func (k *peerKey) local(six bool) bool {
+	return k.private(six) || !six && k.lo>>22 == 100<<2|1
+}
+
 // private reports whether the address is private (RFC 1918, RFC 4193),
 // loopback or link-local.
 func (k *peerKey) private(six bool) bool {
@@ -60,14 +67,14 @@ func (k *peerKey) mute() bool { return k.port < 2 }
 
 // part returns the part in which a peer belongs.
 func (k *peerKey) part(six, seeder bool) int {
-	switch private := k.private(six); {
+	switch local := k.local(six); {
 	case k.mute():
 		return partMute
-	case seeder && private:
+	case seeder && local:
 		return partPrivateSeeders
 	case seeder:
 		return partSeeders
-	case private:
+	case local:
 		return partPrivateLeechers
 	}
 	return partLeechers

@@ -5,9 +5,9 @@ import (
 	"net/netip"
 )
 
-// PrivatePeers says to whom the private, loopback and link-local addresses in
-// a swarm are given. A stranger cannot reach them, but tries; on a LAN they
-// are all there is.
+// PrivatePeers says to whom the addresses in a swarm that are not public are given:
+// private, shared (RFC 6598), loopback and link-local ones. A stranger cannot reach
+// them, but tries; on a LAN they are all there is.
 type PrivatePeers uint8
 
 const (

@@ -8,10 +8,16 @@ import (
 )
 
 // Private reports whether an address is private (RFC 1918, RFC 4193), loopback
-// or link-local: exempt from MaxPeersPerIP, and what HidePrivate hides.
+// or link-local: exempt from MaxPeersPerIP.
 func Private(a netip.Addr) bool {
 	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast()
 }
+
+// Hidden reports whether HidePrivate hides an address: a private one, or one of
+// those that carriers share (RFC 6598).
+func Hidden(a netip.Addr) bool { return Private(a) || shared.Contains(a) }
+
+var shared = netip.MustParsePrefix("100.64.0.0/10")
 
 // sameSource reports whether two addresses count as one for MaxPeersPerIP.
 func sameSource(a, b netip.Addr) bool {

@@ -176,7 +176,7 @@ func (m *Model) eligible(t *modelTorrent, a *bittorrent.Announce) (own, other []
 	collect := func(seeders bool) {
 		own, other = nil, nil
 		for ap, p := range t.peers {
-			if ap.Port() < 2 || ap == netip.AddrPortFrom(a.Addr, a.Port) || (a.HidePrivate && Private(ap.Addr())) {
+			if ap.Port() < 2 || ap == netip.AddrPortFrom(a.Addr, a.Port) || (a.HidePrivate && Hidden(ap.Addr())) {
 				continue
 			}
 			if a.Seeder && p.seeder != seeders {

@@ -170,6 +170,11 @@ func testExempt(b *bench) {
 		}
 		b.wantCounts(0, 500, 0)
 	}
+	// Behind a carrier's NAT are strangers.
+	for port := 1000; port < 1500; port++ {
+		b.announce(100, fmt.Sprintf("100.64.0.1:%d", port))
+	}
+	b.wantCounts(0, 2, 0)
 }
 
 func testNoLimit(b *bench) {
