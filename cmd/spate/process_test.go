@@ -232,6 +232,29 @@ prometheus_endpoint_address = "127.0.0.1:0"
 	}
 }
 
+// TestPoorRoot: a root without the rights that the drop takes hears which, while
+// nothing has happened yet.
+func TestPoorRoot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		return // TestPrivilegeDrop has what happens then
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "spate.toml")
+	writeFile(t, file, fmt.Sprintf("[privileges]\ndrop_privileges = true\nchroot_path = %q\n", dir))
+	for _, verb := range []string{"", "check"} {
+		// Programs of root have the rights of the bounding set and no others.
+		cmd := exec.Command("setpriv", "--bounding-set", "-setuid,-sys_chroot", realBinary(t))
+		if verb != "" {
+			cmd.Args = append(cmd.Args, verb)
+		}
+		cmd.Args = append(cmd.Args, "-c", file)
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), ":2: [privileges] drop_privileges = true: this root lacks CAP_SETUID, CAP_SYS_CHROOT: ") {
+			t.Errorf("%q: %v\n%s", verb, err, out)
+		}
+	}
+}
+
 // checkThreads reads back what each thread of a process may do.
 func checkThreads(t *testing.T, pid int) {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"spate/internal/config"
@@ -41,6 +42,8 @@ func (d *Daemon) preparePrivileges() error {
 	}
 	if id.gid, err = groupID(p.Group); err != nil {
 		bad("privileges.group", "%v", err)
+	} else if id.gid == 0 {
+		d.log.Warn("[privileges] group = " + strconv.Quote(p.Group) + " keeps what root's group may do: give it a group without rights")
 	}
 	if id.root, err = filepath.Abs(p.ChrootPath); err != nil {
 		bad("privileges.chroot_path", "%v", err)

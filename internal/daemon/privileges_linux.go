@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -20,6 +21,32 @@ func canDrop() error {
 	// threads at once, unless C code may have made some of its own.
 	if _, _, errno := syscall.AllThreadsSyscall(unix.SYS_PRCTL, unix.PR_GET_NO_NEW_PRIVS, 0, 0); errno == syscall.ENOTSUP {
 		return errors.New("needs a program that was built without cgo: use make build, or CGO_ENABLED=0")
+	}
+	return mayDrop()
+}
+
+// mayDrop reports which rights to drop its rights a root lacks, as one in a
+// container may.
+func mayDrop() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var sets [2]unix.CapUserData
+	if err := unix.Capget(&header, &sets[0]); err != nil {
+		return fmt.Errorf("reading the process's capabilities: %w", err)
+	}
+	var missing []string
+	for _, c := range []struct {
+		number int
+		name   string
+	}{
+		{unix.CAP_SETGID, "CAP_SETGID"}, {unix.CAP_SETUID, "CAP_SETUID"},
+		{unix.CAP_SETPCAP, "CAP_SETPCAP"}, {unix.CAP_SYS_CHROOT, "CAP_SYS_CHROOT"},
+	} {
+		if sets[0].Effective&(1<<c.number) == 0 {
+			missing = append(missing, c.name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("this root lacks %s: give that to the process, or start it as the user that it is to become", strings.Join(missing, ", "))
 	}
 	return nil
 }
