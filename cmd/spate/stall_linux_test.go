@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +37,9 @@ address = "unix:%s"
 `, socket))
 	tr := launch(t, exec.Command(realBinary(t), "-c", file))
 	admin := &http.Client{Timeout: patience, Transport: &http.Transport{
-		Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", socket) },
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		},
 	}}
 	defer admin.CloseIdleConnections()
 	if status, body := ask(t, admin, "/health"); status != http.StatusOK {

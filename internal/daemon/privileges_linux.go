@@ -38,8 +38,10 @@ func mayDrop() error {
 		number int
 		name   string
 	}{
-		{unix.CAP_SETGID, "CAP_SETGID"}, {unix.CAP_SETUID, "CAP_SETUID"},
-		{unix.CAP_SETPCAP, "CAP_SETPCAP"}, {unix.CAP_SYS_CHROOT, "CAP_SYS_CHROOT"},
+		{unix.CAP_SETGID, "CAP_SETGID"},
+		{unix.CAP_SETUID, "CAP_SETUID"},
+		{unix.CAP_SETPCAP, "CAP_SETPCAP"},
+		{unix.CAP_SYS_CHROOT, "CAP_SYS_CHROOT"},
 	} {
 		if sets[0].Effective&(1<<c.number) == 0 {
 			missing = append(missing, c.name)
