@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/coreos/go-systemd/v22/activation"
 
 	"spate/internal/config"
 	"spate/internal/server"
@@ -137,7 +136,7 @@ func (d *Daemon) wantedListeners() ([]listener, error) {
 			continue // Validate has said so
 		}
 		if kind == config.EndpointSystemd && passed == nil {
-			passed = passedSockets()
+			passed = server.Inherited()
 		}
 		if d.checking && kind == config.EndpointSystemd && len(passed) == 0 {
 			d.log.Info(c.Address + " is opened by the service manager: a check does not see it")
@@ -206,15 +205,6 @@ func further(c *config.Listener, kind config.EndpointKind, rest string, passed m
 		return all, nil
 	}
 	return []server.Listener{l}, nil
-}
-
-// passedSockets returns the sockets that systemd passed to the process, by name.
-func passedSockets() map[string][]*os.File {
-	byName := map[string][]*os.File{}
-	for _, f := range activation.Files(true) {
-		byName[f.Name()] = append(byName[f.Name()], f)
-	}
-	return byName
 }
 
 func noSocket(name string, passed map[string][]*os.File) string {
