@@ -10,29 +10,6 @@ import (
 // ErrReply says that what came is no HTTP/1.x reply head.
 var ErrReply = errors.New("http1: malformed reply head")
 
-// AppendRequest appends a GET request for target (a path with its query, as it
-// is to appear) of host. fields is further header lines, each ended by CR LF.
-// The request is HTTP/1.1 and asks to close the connection or, by saying
-// nothing, to keep it.
-func AppendRequest(dst, target []byte, host, fields string, closes bool) []byte {
-	dst = append(dst, "GET "...)
-	dst = append(dst, target...)
-	return AppendRequestEnd(dst, host, fields, closes)
-}
-
-// AppendRequestEnd appends what follows the target in AppendRequest, for those
-// who append "GET " and the target in place.
-func AppendRequestEnd(dst []byte, host, fields string, closes bool) []byte {
-	dst = append(dst, " HTTP/1.1\r\nHost: "...)
-	dst = append(dst, host...)
-	dst = append(dst, "\r\n"...)
-	dst = append(dst, fields...)
-	if closes {
-		return append(dst, "Connection: close\r\n\r\n"...)
-	}
-	return append(dst, "\r\n"...)
-}
-
 // ReplyHead is the head of a reply.
 type ReplyHead struct {
 	// Status is the three digits, 100 to 999.

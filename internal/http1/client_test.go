@@ -5,17 +5,6 @@ import (
 	"testing"
 )
 
-func TestAppendRequestIsParsedBack(t *testing.T) {
-	for _, closes := range []bool{false, true} {
-		in := AppendRequest([]byte("x"), []byte("/announce?a=\xff#"), "tracker:80", "User-Agent: load\r\n", closes)[1:]
-		var h Head
-		n, err := ParseHead(in, &h)
-		if err != nil || n != len(in) || string(h.Target) != "/announce?a=\xff#" || string(h.Host) != "tracker:80" || h.KeepAlive == closes {
-			t.Errorf("%q: %d, %v, %+v", in, n, err, h)
-		}
-	}
-}
-
 func TestParseReplyHead(t *testing.T) {
 	for _, c := range []struct {
 		name, in string
@@ -63,11 +52,9 @@ func TestParseReplyHeadRefuses(t *testing.T) {
 }
 
 func TestClientAllocatesNothing(t *testing.T) {
-	dst := make([]byte, 0, 1024)
 	reply := AppendReplyHead(nil, 200, 321, ConnectionClose)
 	var r ReplyHead
 	if n := testing.AllocsPerRun(100, func() {
-		dst = AppendRequest(dst[:0], reply[:4], "tracker", "A: b\r\n", true)
 		if _, err := ParseReplyHead(reply, &r); err != nil {
 			t.Fatal(err)
 		}
