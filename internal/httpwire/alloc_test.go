@@ -14,7 +14,7 @@ func TestNoAllocations(t *testing.T) {
 	good := []byte(goodQuery + "&event=STARTED&numwant=%350&compact=0&ip=1.2.3.4&ipv4=1.2.3.4:5&ipv6=[2001:db8::1%25eth0]:5")
 	long := []byte("info_hash=" + strings.Repeat("0", 64) + "&port=1&ip=" + strings.Repeat("%31", 100))
 	bad := []byte(hashQuery + "&peer_id=%zz&port=-1&ip=None&ipv6=:::&left=%30%30&event=%&numwant=99999999999999")
-	scrape := AppendScrapeQuery(nil, []bittorrent.InfoHash{{3}, {1}, {2}, {1}})
+	scrape := appendScrapeQuery(nil, []bittorrent.InfoHash{{3}, {1}, {2}, {1}})
 	path := []byte("//announce.php/")
 
 	compact := benchReply(200)
@@ -43,8 +43,6 @@ func TestNoAllocations(t *testing.T) {
 		"AppendAnnounceReply, a list":   func() { AppendAnnounceReply(dst, &list) },
 		"AppendScrapeReply":             func() { AppendScrapeReply(dst, entries, time.Hour) },
 		"AppendFailure":                 func() { AppendFailure(dst, bittorrent.FailureUnregistered, time.Hour, time.Hour) },
-		"AppendAnnounceQuery":           func() { AppendAnnounceQuery(dst, &request, &testPeerID) },
-		"AppendScrapeQuery":             func() { AppendScrapeQuery(dst, hashes.InfoHashes) },
 		"ParseAnnounceReply":            func() { _ = ParseAnnounceReply(compactBody, &reply) },
 		"ParseAnnounceReply, a list":    func() { _ = ParseAnnounceReply(listBody, &reply) },
 		"ParseAnnounceReply, a failure": func() { _ = ParseAnnounceReply(failureBody, &reply) },

@@ -23,7 +23,7 @@ func benchQueries() [][]byte {
 		for j := range peerID[8:] {
 			peerID[8+j] = byte(rng.Uint32())
 		}
-		queries[i] = AppendAnnounceQuery(nil, &r, &peerID)
+		queries[i] = appendAnnounceQuery(nil, &r, &peerID)
 	}
 	return queries
 }
@@ -59,7 +59,7 @@ func BenchmarkParseScrape(b *testing.B) {
 			hashes[i][j] = byte(rng.Uint32())
 		}
 	}
-	query := AppendScrapeQuery(nil, hashes)
+	query := appendScrapeQuery(nil, hashes)
 	var r bittorrent.ScrapeRequest
 	b.ReportAllocs()
 	for b.Loop() {

@@ -22,7 +22,7 @@ func TestAppendAnnounceQuery(t *testing.T) {
 	want := hashQuery + "&peer_id=-LT2110-%00%20%25%26%3d%2b%ff~abc%ab&port=6881&uploaded=0&downloaded=0&left=16384" +
 		"&corrupt=0&key=616263AB&event=started&numwant=200&compact=1&no_peer_id=1&supportcrypto=1&redundant=0" +
 		"&ip=1.2.3.4&ipv4=5.6.7.8&ipv6=2001:db8::1"
-	got := string(AppendAnnounceQuery([]byte("/announce?"), &r, &testPeerID))
+	got := string(appendAnnounceQuery([]byte("/announce?"), &r, &testPeerID))
 	if want = "/announce?" + want; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -31,7 +31,7 @@ func TestAppendAnnounceQuery(t *testing.T) {
 		{InfoHash: testHash, NumWant: bittorrent.NumWantUnset, Seeder: true},
 		{InfoHash: testHash, Port: 65535, Event: bittorrent.EventPaused, Compact: true},
 	} {
-		if back := mustParse(t, string(AppendAnnounceQuery(nil, &r, &testPeerID))); back != r {
+		if back := mustParse(t, string(appendAnnounceQuery(nil, &r, &testPeerID))); back != r {
 			t.Errorf("parsing the query gave %+v, want %+v", back, r)
 		}
 	}
@@ -40,7 +40,7 @@ func TestAppendAnnounceQuery(t *testing.T) {
 func TestAppendScrapeQuery(t *testing.T) {
 	hashes := []bittorrent.InfoHash{{1}, {2}, testHash}
 	hashes[2][0] = 3
-	query := AppendScrapeQuery(nil, hashes)
+	query := appendScrapeQuery(nil, hashes)
 	var r bittorrent.ScrapeRequest
 	if f := ParseScrape(query, 3, &r); f != bittorrent.FailureNone {
 		t.Fatalf("ParseScrape(%q): %s", query, f.Label())

@@ -1,6 +1,6 @@
 // Package httpwire is the HTTP tracker protocol as pure functions: the query
-// of an announce or a scrape to a request, a reply to bencode, and both ways
-// back, since the load tester speaks the client's side.
+// of an announce or a scrape to a request, and a reply to bencode and, for the
+// load tester, back.
 //
 // Nothing here allocates but for growing the buffers it is handed, nothing
 // keeps a slice it was handed, and no input makes it panic.

@@ -7,7 +7,7 @@ import (
 	"spate/internal/bittorrent"
 )
 
-// safe is true for the bytes that AppendAnnounceQuery leaves as they are in binary
+// safe is true for the bytes that appendAnnounceQuery leaves as they are in binary
 // values: those that libtorrent-rasterbar leaves.
 var safe = func() (t [256]bool) {
 	for _, c := range "-_.!~*()0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" {
@@ -16,11 +16,11 @@ var safe = func() (t [256]bool) {
 	return t
 }()
 
-// AppendAnnounceQuery appends the query of an announce as libtorrent-rasterbar
-// writes it, so that parsing it gives r again. The key that a client sends to
+// appendAnnounceQuery appends the query of an announce as libtorrent-rasterbar
+// writes it, for tests: parsing it gives r again. The key that a client sends to
 // prove who it is comes from the last bytes of peerID. A NumWant below 0 and an
 // EventNone are left out, and so are claimed addresses that are not valid.
-func AppendAnnounceQuery(dst []byte, r *bittorrent.AnnounceRequest, peerID *[20]byte) []byte {
+func appendAnnounceQuery(dst []byte, r *bittorrent.AnnounceRequest, peerID *[20]byte) []byte {
 	dst = appendEscaped(append(dst, nameInfoHash...), r.InfoHash[:])
 	dst = appendEscaped(append(dst, "&"+namePeerID...), peerID[:])
 	dst = strconv.AppendUint(append(dst, "&"+namePort...), uint64(r.Port), 10)
@@ -51,8 +51,8 @@ func AppendAnnounceQuery(dst []byte, r *bittorrent.AnnounceRequest, peerID *[20]
 	return appendClaim(dst, "&"+nameIPv6, r.IPv6)
 }
 
-// AppendScrapeQuery appends the query of a scrape for hashes.
-func AppendScrapeQuery(dst []byte, hashes []bittorrent.InfoHash) []byte {
+// appendScrapeQuery appends the query of a scrape for hashes, for tests.
+func appendScrapeQuery(dst []byte, hashes []bittorrent.InfoHash) []byte {
 	for i := range hashes {
 		if i > 0 {
 			dst = append(dst, '&')

@@ -178,7 +178,7 @@ func TestClientsVectorsAreStrict(t *testing.T) {
 }
 
 // FuzzParseAnnounce: no query makes the parser panic, and what parses comes back
-// from AppendAnnounceQuery's rendering as the same request.
+// from appendAnnounceQuery's rendering as the same request.
 func FuzzParseAnnounce(f *testing.F) {
 	for _, v := range loadVectors(f) {
 		_, query, err := v.target()
@@ -217,7 +217,7 @@ func FuzzParseAnnounce(f *testing.F) {
 		if r.IPv4.Is6() || r.IPv6.Is4() {
 			t.Fatalf("ipv4 is %v, ipv6 is %v", r.IPv4, r.IPv6)
 		}
-		again := AppendAnnounceQuery(nil, &r, &testPeerID)
+		again := appendAnnounceQuery(nil, &r, &testPeerID)
 		if failure := ParseAnnounce(again, &back); failure != bittorrent.FailureNone || back != r {
 			t.Fatalf("%q\ngave       %+v\nand %q\ngave %s, %+v", query, r, again, failure.Label(), back)
 		}
@@ -225,7 +225,7 @@ func FuzzParseAnnounce(f *testing.F) {
 }
 
 // FuzzParseScrape: no query makes the parser panic, and what parses comes back
-// from AppendScrapeQuery's rendering as the same request.
+// from appendScrapeQuery's rendering as the same request.
 func FuzzParseScrape(f *testing.F) {
 	for _, v := range loadVectors(f) {
 		_, query, err := v.target()
@@ -253,7 +253,7 @@ func FuzzParseScrape(f *testing.F) {
 				t.Fatalf("hashes %d and %d are not in ascending order", i-1, i)
 			}
 		}
-		again := AppendScrapeQuery(nil, r.InfoHashes)
+		again := appendScrapeQuery(nil, r.InfoHashes)
 		if failure := ParseScrape(again, limit, &back); failure != bittorrent.FailureNone || !slices.Equal(back.InfoHashes, r.InfoHashes) {
 			t.Fatalf("%q\ngave %v\nand %q\ngave %s, %v", query, r.InfoHashes, again, failure.Label(), back.InfoHashes)
 		}
