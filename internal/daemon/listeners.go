@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-
 	"spate/internal/config"
 	"spate/internal/server"
 )
