@@ -71,3 +71,32 @@ func TestSweepAnswers(t *testing.T) {
 		t.Errorf("%d connections are open, want that with a partial head", l.ids.Used())
 	}
 }
+
+// TestDeadlinesTakeTurns: a crowd whose deadlines pass together does not keep
+// others waiting, and does not wait itself.
+func TestDeadlinesTakeTurns(t *testing.T) {
+	s := newTestServer(t, 1)
+	l := loopsOf(s)[0]
+	const crowd = expireBatch + 10
+	for range crowd {
+		c, err := net.Dial("tcp", s.Addrs()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, "GET /"); err != nil {
+			t.Fatal(err)
+		}
+		step(t, l)
+	}
+	l.now += 2 * testHeadLimit
+	for _, left := range []int{10, 0} {
+		l.expireDue()
+		if n := l.ids.Used(); n != left {
+			t.Fatalf("%d connections are left, want %d", n, left)
+		}
+		if d := l.maySleep(l.now); (d == 0) != (left > 0) {
+			t.Errorf("the loop may sleep for %v with %d connections overdue", d, left)
+		}
+	}
+}

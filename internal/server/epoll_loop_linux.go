@@ -35,6 +35,7 @@ type epollLoop struct {
 
 	now          time.Duration // of this wake-up
 	rested       bool          // the loop slept before this wake-up
+	late         bool          // there may be more deadlines that have passed
 	phase        phase
 	deaf         bool          // accepts no more
 	swept        bool          // idle connections were closed for the stop

@@ -7,8 +7,14 @@ import (
 	"spate/internal/loop"
 )
 
-// lotRest is how long an empty lot sleeps at most.
-const lotRest = time.Hour
+const (
+	// lotRest is how long an empty lot sleeps at most.
+	lotRest = time.Hour
+	// lotBatch bounds how many connections one wake-up ends since their
+	// deadlines have passed, so that requests that come meanwhile have their
+	// turn: each is written a closing alert.
+	lotBatch = 64
+)
 
 // A lot is where connections of the goroutine driver wait for a request
 // without a goroutine: an epoll instance watches their sockets besides Go's
@@ -76,7 +82,14 @@ func (l *lot) run() error {
 	defer close(l.ended)
 	var ready, late, left []*conn
 	for {
-		events, err := l.poller.Wait(l.rest())
+		d := l.rest()
+		if len(late) == lotBatch {
+			d = 0 // there may be more
+		}
+		clear(ready)
+		clear(late)
+		ready, late = ready[:0], late[:0]
+		events, err := l.poller.Wait(d)
 		l.mu.Lock()
 		// What one Wait returned is of connections that are in the lot still:
 		// only this goroutine takes any out.
@@ -84,7 +97,11 @@ func (l *lot) run() error {
 			ready = append(ready, l.take(uint32(e.Token)))
 		}
 		now := time.Since(l.start)
-		for id, ok := l.wheel.Expire(now); ok; id, ok = l.wheel.Expire(now) {
+		for len(late) < lotBatch {
+			id, ok := l.wheel.Expire(now)
+			if !ok {
+				break
+			}
 			late = append(late, l.take(id))
 		}
 		if err != nil {
@@ -110,9 +127,6 @@ func (l *lot) run() error {
 		if closed {
 			return err
 		}
-		clear(ready)
-		clear(late)
-		ready, late = ready[:0], late[:0]
 	}
 }
 
