@@ -204,6 +204,12 @@ func (d *Daemon) Run(ctx context.Context) error {
 	// operator can watch it stop.
 	support, endSupport := context.WithCancel(context.WithoutCancel(ctx))
 	defer endSupport()
+	// To the end, since the service manager's patience does not end before.
+	alive, die := context.WithCancel(context.WithoutCancel(ctx))
+	var watchdog sync.WaitGroup
+	watchdog.Go(func() { d.watchdog(alive) })
+	defer watchdog.Wait()
+	defer die()
 
 	// Before the first reply, so that who has had one finds its URL in the log.
 	// The sockets listen already.
@@ -219,7 +225,6 @@ func (d *Daemon) Run(ctx context.Context) error {
 	g.start(support, "log", forever(d.limited.run))
 	g.start(support, "monitor", forever(d.monitor))
 	g.start(support, "reclaim", forever(newReclaimer().run))
-	g.start(support, "watchdog", forever(d.watchdog))
 	if d.keeper != nil && d.keeper.interval > 0 {
 		g.start(support, "snapshot", forever(d.keeper.run))
 	}

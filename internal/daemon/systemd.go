@@ -9,6 +9,8 @@ import (
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
+
+	"spate/internal/admin"
 )
 
 // systemd is the service manager that started the process, if one did. The
@@ -54,7 +56,9 @@ func (s *systemd) reloading() {
 }
 
 // watchdog tells the service manager that the tracker lives, as often as it
-// wants to hear it, for as long as the tracker is healthy.
+// wants to hear it, for as long as the tracker is healthy, or stops: the last
+// snapshot may take longer than a watchdog waits, and a stop that hangs has a limit
+// of its own.
 func (d *Daemon) watchdog(ctx context.Context) {
 	every, err := sd.SdWatchdogEnabled(false)
 	if err != nil || every == 0 {
@@ -67,7 +71,7 @@ func (d *Daemon) watchdog(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticks.C:
-			if len(d.stuck()) == 0 {
+			if admin.State(d.state.Load()) == admin.StateStopping || len(d.stuck()) == 0 {
 				d.systemd.notify("WATCHDOG=1")
 			}
 		}
