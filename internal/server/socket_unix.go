@@ -177,7 +177,7 @@ func explainTCP(at netip.AddrPort, err error) error {
 	case errors.Is(err, unix.EADDRINUSE):
 		return fmt.Errorf("%s is in use by another process: stop that one, or configure another port: %w", at, err)
 	case errors.Is(err, unix.EACCES):
-		return fmt.Errorf("no permission to listen on %s: ports below 1024 need root (with drop_privileges) or CAP_NET_BIND_SERVICE: %w", at, err)
+		return fmt.Errorf("no permission to listen on %s: ports below 1024 need root (with drop_privileges), a socket unit of systemd, CAP_NET_BIND_SERVICE or a lower net.ipv4.ip_unprivileged_port_start: %w", at, err)
 	case v6 && (errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EPROTONOSUPPORT)),
 		v6 && errors.Is(err, unix.EADDRNOTAVAIL) && (at.Addr().IsUnspecified() || at.Addr().IsLoopback()):
 		return fmt.Errorf("%s: %w: %w", at, ErrNoIPv6, err)
