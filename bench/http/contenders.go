@@ -162,16 +162,3 @@ func startOn(core int, cmd *exec.Cmd) error {
 	}
 	return err
 }
-
-// cpuTime returns the CPU time, user and system, that a process has used, with
-// all its threads, exact to the nanosecond.
-func cpuTime(pid int) (time.Duration, error) {
-	var ts unix.Timespec
-	// clock_getcpuclockid: the inverted process id, shifted by three, and
-	// CPUCLOCK_SCHED.
-	clock := int32(^uint32(pid)<<3 | 2)
-	if err := unix.ClockGettime(clock, &ts); err != nil {
-		return 0, fmt.Errorf("CPU clock of process %d: %w", pid, err)
-	}
-	return time.Duration(ts.Nano()), nil
-}

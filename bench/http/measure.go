@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"spate/internal/bench"
 )
 
 // A result is one measurement of one server.
@@ -43,7 +45,7 @@ func (s *settings) measure(c *contender, w workload) (result, error) {
 	if _, _, err := s.wrk(w, address, warmUp); err != nil {
 		return result{}, err
 	}
-	before, err := cpuTime(cmd.Process.Pid)
+	before, err := bench.CPUTime(cmd.Process.Pid)
 	if err != nil {
 		return result{}, err
 	}
@@ -51,7 +53,7 @@ func (s *settings) measure(c *contender, w workload) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	after, err := cpuTime(cmd.Process.Pid)
+	after, err := bench.CPUTime(cmd.Process.Pid)
 	if err != nil {
 		return result{}, err
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"spate/internal/bench"
 	"spate/internal/http1"
 )
 
@@ -109,13 +111,15 @@ func keptCost(how string, n int, length time.Duration, dial func(address string)
 		})
 	}
 	time.Sleep(length / 4) // until all go round
-	n0, before := requests.Load(), cpuTime(cmd.Process.Pid)
+	n0 := requests.Load()
+	before, err := bench.CPUTime(cmd.Process.Pid)
 	time.Sleep(length)
-	n1, after := requests.Load(), cpuTime(cmd.Process.Pid)
+	n1 := requests.Load()
+	after, ended := bench.CPUTime(cmd.Process.Pid)
 	over.Store(true)
 	all.Wait()
 	close(failed)
-	if err := <-failed; err != nil {
+	if err := errors.Join(<-failed, err, ended); err != nil {
 		return 0, err
 	}
 	return float64(after-before) / float64(time.Microsecond) / float64(n1-n0), nil
@@ -124,37 +128,6 @@ func keptCost(how string, n int, length time.Duration, dial func(address string)
 func stop(cmd *exec.Cmd) {
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
-}
-
-// cpuTime returns the time that all threads of a process have run, 0 where the
-// system does not tell.
-func cpuTime(pid int) (sum time.Duration) {
-	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
-	if err != nil {
-		return 0
-	}
-	for _, task := range tasks {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/schedstat", pid, task.Name()))
-		if err != nil {
-			continue // it has ended
-		}
-		var ran int64
-		if _, err := fmt.Sscan(string(text), &ran); err == nil {
-			sum += time.Duration(ran)
-		}
-	}
-	return sum
-}
-
-// resident returns a process's resident memory in KiB.
-func resident(pid int) (kib int) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
-	_, _ = fmt.Sscan(rest, &kib)
-	return kib
 }
 
 // freeAddress returns an address on loopback that nobody has just now.

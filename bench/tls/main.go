@@ -134,7 +134,10 @@ max_connection_idle = 3600
 	if err := awaitListener(address); err != nil {
 		return 0, 0, err
 	}
-	before := resident(cmd.Process.Pid)
+	before, _, err := bench.Resident(cmd.Process.Pid)
+	if err != nil {
+		return 0, 0, err
+	}
 	conns := make([]net.Conn, n)
 	defer func() {
 		for _, c := range conns {
@@ -152,13 +155,19 @@ max_connection_idle = 3600
 	}); err != nil {
 		return 0, 0, err
 	}
-	per := func(kib int) float64 { return float64(kib-before) / float64(n) }
-	last := resident(cmd.Process.Pid)
+	per := func(bytes uint64) float64 { return (float64(bytes) - float64(before)) / 1024 / float64(n) }
+	last, _, err := bench.Resident(cmd.Process.Pid)
+	if err != nil {
+		return 0, 0, err
+	}
 	atOnce = per(last)
 	const calm = 8 // seconds without a change
 	for same := 0; same < calm; {
 		time.Sleep(time.Second)
-		now := resident(cmd.Process.Pid)
+		now, _, err := bench.Resident(cmd.Process.Pid)
+		if err != nil {
+			return 0, 0, err
+		}
 		if same++; now*100 < last*99 || now*99 > last*100 {
 			same = 0
 		}

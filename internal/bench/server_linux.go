@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -14,8 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // server is a tracker's processes while they are measured.
@@ -231,20 +228,17 @@ func childProcesses() map[int][]int {
 
 // add adds what one process has taken.
 func (u *usage) add(pid int) error {
-	var ts unix.Timespec
-	// The clock of a process: its inverted number above three bits that say
-	// which kind of clock (see clock_getcpuclockid(3) and the kernel's
-	// posix-timers.h).
-	if err := unix.ClockGettime(int32(^uint32(pid)<<3|2), &ts); err != nil {
-		return fmt.Errorf("CPU clock of process %d, which has ended: %w", pid, err)
-	}
-	u.cpu += time.Duration(ts.Nano())
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	cpu, err := CPUTime(pid)
 	if err != nil {
 		return err
 	}
-	u.resident += field(status, "VmRSS:") << 10
-	u.peak += field(status, "VmHWM:") << 10
+	resident, peak, err := Resident(pid)
+	if err != nil {
+		return err
+	}
+	u.cpu += cpu
+	u.resident += resident
+	u.peak += peak
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
 	if err != nil {
 		return err
@@ -256,17 +250,4 @@ func (u *usage) add(pid int) error {
 		}
 	}
 	return nil
-}
-
-// field returns the number behind a name in a status file of /proc.
-func field(status []byte, name string) uint64 {
-	lines := bufio.NewScanner(bytes.NewReader(status))
-	for lines.Scan() {
-		words := strings.Fields(lines.Text())
-		if len(words) >= 2 && words[0] == name {
-			n, _ := strconv.ParseUint(words[1], 10, 64)
-			return n
-		}
-	}
-	return 0
 }
