@@ -16,7 +16,7 @@ SOAKTIME  ?= 10m
 BENCHTIME ?= 1s
 COUNT     ?= 6
 
-.PHONY: all build test race e2e e2e-peers bench bench-once bench-smoke bench-memory bench-http bench-generator lint format cross tidy fuzz soak check-clean clean
+.PHONY: all build test race e2e e2e-peers e2e-systemd bench bench-once bench-smoke bench-memory bench-http bench-generator lint format cross tidy fuzz soak check-clean clean
 
 all: build
 
@@ -54,6 +54,10 @@ bench-smoke: build
 # Spate against aquatic_http and its load tester, which cargo installs for minutes.
 e2e-peers: build
 	sh bench/peers.sh
+
+# The units of deploy/ under a systemd that is process 1, in an emulated machine.
+e2e-systemd: build-spate
+	SPATE_BIN=$(BIN) bash test/systemd/run.sh
 
 # Resident bytes for each peer, by shape of the swarms.
 bench-memory:

@@ -33,9 +33,11 @@ func TestUnits(t *testing.T) {
 		t.Error("spate.service has no directory for the snapshot of spate.toml")
 	}
 	write(t, filepath.Join(dir, "spate.service"), strings.Replace(service, installed, filepath.Join(binDir, "spate"), 1))
-	write(t, filepath.Join(dir, "spate.socket"), read(t, filepath.Join(root, "deploy/systemd/spate.socket")))
+	for _, name := range []string{"spate.socket", "spate-https.socket"} {
+		write(t, filepath.Join(dir, name), read(t, filepath.Join(root, "deploy/systemd", name)))
+	}
 
-	if out := run(t, dir, "systemd-analyze", "verify", "--man=no", "./spate.service", "./spate.socket"); out != "" {
+	if out := run(t, dir, "systemd-analyze", "verify", "--man=no", "./spate.service", "./spate.socket", "./spate-https.socket"); out != "" {
 		t.Errorf("systemd-analyze verify: %s", out)
 	}
 	run(t, dir, "systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold="+maxExposure, "./spate.service")
