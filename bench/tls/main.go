@@ -161,19 +161,26 @@ max_connection_idle = 3600
 		return 0, 0, err
 	}
 	atOnce = per(last)
+	last, err = settled(cmd.Process.Pid, last)
+	return atOnce, per(last), err
+}
+
+// settled returns the resident memory of a process, in bytes, once it has not
+// changed for a while. Last is what it was.
+func settled(pid int, last uint64) (uint64, error) {
 	const calm = 8 // seconds without a change
 	for same := 0; same < calm; {
 		time.Sleep(time.Second)
-		now, _, err := bench.Resident(cmd.Process.Pid)
+		now, _, err := bench.Resident(pid)
 		if err != nil {
-			return 0, 0, err
+			return 0, err
 		}
 		if same++; now*100 < last*99 || now*99 > last*100 {
 			same = 0
 		}
 		last = now
 	}
-	return atOnce, per(last), nil
+	return last, nil
 }
 
 // measureKept compares kept connections, plain and TLS, of the driver that
