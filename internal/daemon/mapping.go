@@ -211,6 +211,9 @@ func notes(cfg *config.Config) (warn, info []string) {
 			warn = append(warn, fmt.Sprintf("[network] trusted_proxies has %v: everybody there can name any other client's address", p))
 		}
 	}
+	if n := &cfg.Network; n.UseIPv6 && !n.SetOnlyIPv6 && !n.DualStack() && n.AddressIPv6.Addr().IsUnspecified() && !n.AddressIPv4.Addr().IsUnspecified() {
+		warn = append(warn, fmt.Sprintf("[network] set_only_ipv6 = false has no effect: IPv4 is address_ipv4 = %s and no more, since that has the same port", n.AddressIPv4))
+	}
 	if cfg.Metrics.RunPrometheusEndpoint && !cfg.Metrics.PrometheusEndpointAddress.Addr().IsLoopback() {
 		info = append(info, "[metrics] prometheus_endpoint_address = "+cfg.Metrics.PrometheusEndpointAddress.String()+" shows the metrics to whoever can reach it; [admin] has them too, and keeps strangers out")
 	}
