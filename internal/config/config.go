@@ -314,7 +314,8 @@ type Admin struct {
 type Log struct {
 	// text or json.
 	Format LogFormat `toml:"format" enum:"text json"`
-	// Write client addresses into the log. They are personal data.
+	// Write client addresses into the log. They are personal data. Without them
+	// the trace level tells of a reply only its length or its failure.
 	LogAddresses bool `toml:"log_addresses"`
 }
 

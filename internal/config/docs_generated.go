@@ -95,5 +95,5 @@ var docs = map[string]string{
 	"Admin.Debug":                         "Serve /debug/pprof and the store's invariants too.",
 	"Log":                                 "The form of the log, which goes to standard error.",
 	"Log.Format":                          "text or json.",
-	"Log.LogAddresses":                    "Write client addresses into the log. They are personal data.",
+	"Log.LogAddresses":                    "Write client addresses into the log. They are personal data. Without them\nthe trace level tells of a reply only its length or its failure.",
 }

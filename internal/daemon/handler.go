@@ -1,11 +1,13 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net/netip"
 	"time"
 
+	"spate/internal/httpwire"
 	"spate/internal/tracker"
 )
 
@@ -27,10 +29,47 @@ func (w *tracedWorker) Handle(now time.Duration, client netip.Addr, path, query,
 }
 
 func (w *tracedWorker) trace(client netip.Addr, path, query, reply []byte) {
-	// Strings are copies: the log may keep them, the buffers are used again.
-	attrs := []slog.Attr{slog.String("path", string(path)), slog.String("query", string(query)), slog.String("reply", string(reply))}
+	attrs := []slog.Attr{slog.String("path", printable(path))}
 	if w.addresses {
-		attrs = append(attrs, slog.String("client", client.String()))
+		attrs = append(attrs, slog.String("query", printable(query)), slog.String("reply", printable(reply)), slog.String("client", client.String()))
+	} else {
+		// A reply names the client and its peers.
+		attrs = append(attrs, slog.String("query", printable(withoutAddresses(query))), slog.Int("reply_bytes", len(reply)))
+		if reason, failed := httpwire.FailureReason(reply); failed {
+			attrs = append(attrs, slog.String("failure", printable(reason)))
+		}
 	}
 	w.log.LogAttrs(context.Background(), levelTrace, "request", attrs...)
+}
+
+// withoutAddresses returns a query without the values in which clients give
+// addresses of their own.
+func withoutAddresses(query []byte) []byte {
+	parameters := bytes.Split(query, []byte{'&'})
+	for i, p := range parameters {
+		name, _, found := bytes.Cut(p, []byte{'='})
+		switch string(name) {
+		case "ip", "ipv4", "ipv6", "localip":
+			if found {
+				parameters[i] = name
+			}
+		}
+	}
+	return bytes.Join(parameters, []byte{'&'})
+}
+
+// printable returns bytes from the wire as text: those that are not printable
+// ASCII as %XX, the way in which a client could have sent them too. A log in JSON
+// would lose some of them, and hand others on to a terminal.
+func printable(raw []byte) string {
+	const hex = "0123456789ABCDEF"
+	text := make([]byte, 0, len(raw))
+	for _, c := range raw {
+		if c < ' ' || c > '~' {
+			text = append(text, '%', hex[c>>4], hex[c&15])
+			continue
+		}
+		text = append(text, c)
+	}
+	return string(text)
 }

@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"log/slog"
+	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -62,12 +64,38 @@ func TestTraceShowsAddressesOnlyWhenAsked(t *testing.T) {
 		var b lockedBuilder
 		d := start(t, cfg, NewLog(&cfg, &b))
 		announce(t, d.Addrs()[0], "1000")
+		base := "http://" + d.Addrs()[0].String()
+		get(t, base+"/announce?port=1001&left=1&compact=0&ip=9.8.7.6&ipv4=9.8.7.6&ipv6=2001:db8::1&localip=10.9.8.7&info_hash="+url.QueryEscape(hash))
+		get(t, base+"/announce?port=none&info_hash="+url.QueryEscape(hash))
 		got := b.String()
-		if !strings.Contains(got, "level=TRACE msg=request path=/announce query=") {
-			t.Errorf("no trace of the request in\n%s", got)
+		for _, want := range []string{"level=TRACE msg=request path=/announce query=", "port=1001&left=1&compact=0&ip", "port is invalid"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("log_addresses = %v: no %q in\n%s", addresses, want, got)
+			}
 		}
-		if shown := strings.Contains(got, "client=127.0.0.1"); shown != addresses {
-			t.Errorf("log_addresses = %v, but addresses in the log: %v", addresses, shown)
+		_, got, _ = strings.Cut(got, "level=TRACE") // what is before it names our own listeners
+		for _, address := range []string{"client=127.0.0.1", "2:ip9:127.0.0.1", "9.8.7.6", "2001:db8::1", "10.9.8.7"} {
+			if shown := strings.Contains(got, address); shown != addresses {
+				t.Errorf("log_addresses = %v, but %q in the log: %v\n%s", addresses, address, shown, got)
+			}
+		}
+	}
+}
+
+// TestTraceEscapesTheWire: also what is valid UTF-8 and means something to a
+// terminal.
+func TestTraceEscapesTheWire(t *testing.T) {
+	for _, format := range []config.LogFormat{config.LogText, config.LogJSON} {
+		cfg := loopback()
+		cfg.LogLevel, cfg.Log.Format, cfg.Log.LogAddresses = config.LevelTrace, format, true
+		var b lockedBuilder
+		log := NewLog(&cfg, &b)
+		w := tracedWorker{log: log, addresses: true}
+		w.trace(netip.MustParseAddr("127.0.0.1"), []byte("/\x1b[31m"), []byte("a=\xff\xc2\x9b2J\x7f"), []byte("5:peers3:\x00\r\n"))
+		for _, want := range []string{"/%1B[31m", "a=%FF%C2%9B2J%7F", "5:peers3:%00%0D%0A"} {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("%s: no %s in %q", format, want, b.String())
+			}
 		}
 	}
 }
