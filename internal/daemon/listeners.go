@@ -106,16 +106,6 @@ type keyedError struct {
 // Unwrap returns the error that the problem tells of.
 func (e *keyedError) Unwrap() error { return e.err }
 
-// bare returns the system's own part of an error, without the names of calls
-// and addresses, which a Problem repeats.
-func bare(err error) error {
-	var call *os.SyscallError
-	if errors.As(err, &call) {
-		return call.Err
-	}
-	return err
-}
-
 // newHandler makes what answers the requests of one worker.
 func (d *Daemon) newHandler() server.Handler {
 	return &tracedWorker{Worker: d.tracker.NewWorker(), log: d.log, addresses: d.cfg.Log.LogAddresses}

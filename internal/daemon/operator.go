@@ -3,6 +3,9 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strings"
+	"syscall"
 	"time"
 
 	"spate/internal/admin"
@@ -30,7 +33,7 @@ func (d *Daemon) openOperator() error {
 	open := func(cfg admin.Config, path string) {
 		s, err := admin.New(cfg, d.sources(), d.limited.logger())
 		if err != nil {
-			errs = append(errs, &keyedError{d.cfg.Problem(path, "%v", bare(err)), err})
+			errs = append(errs, &keyedError{d.cfg.Problem(path, "%s", explain(cfg.Address, err)), err})
 			return
 		}
 		d.operator = append(d.operator, s)
@@ -42,6 +45,28 @@ func (d *Daemon) openOperator() error {
 		open(admin.Config{Address: c.Admin.Address, Token: c.Admin.Token, Debug: c.Admin.Debug}, "admin.address")
 	}
 	return errors.Join(errs...)
+}
+
+// explain says what it means that an operator's listener was not opened, and what
+// to do.
+func explain(address string, err error) string {
+	isUnix := strings.HasPrefix(address, "unix:")
+	why := ""
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE) && isUnix:
+		why = "it is in use by another process, or no socket: stop that one, remove the file, or configure another path: "
+	case errors.Is(err, syscall.EADDRINUSE):
+		why = "it is in use by another process: stop that one, or configure another port: "
+	case errors.Is(err, syscall.EACCES) && !isUnix:
+		why = "no permission to listen there: ports below 1024 need root (with drop_privileges) or CAP_NET_BIND_SERVICE: "
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		why = "this machine does not have the address: "
+	}
+	// The names of calls and addresses are in the problem already.
+	if call := new(os.SyscallError); errors.As(err, &call) {
+		err = call.Err
+	}
+	return why + err.Error()
 }
 
 // sources are what the operator is shown.
