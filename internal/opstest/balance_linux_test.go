@@ -51,10 +51,10 @@ func TestPoolOfAProxyIsSpread(t *testing.T) {
 	all.Wait()
 }
 
-// insist asks for a hundred things at a time, and again when it has them, until
+// insist asks for hundreds of things at a time, and again when it has them, until
 // its connection ends. The tracker has more to do for that than we have.
 func (l *line) insist() {
-	const requests = 100
+	const requests = 250
 	batch := strings.Repeat("GET "+announcePath(6001)+" HTTP/1.1\r\nHost: localhost\r\n\r\n", requests)
 	// All replies are of one size, that of the first.
 	if _, err := io.WriteString(l.Conn, batch[:len(batch)/requests]); err != nil {
