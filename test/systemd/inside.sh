@@ -128,14 +128,21 @@ chmod 0644 /etc/spate/cert.pem
 block() { awk -v fence="\`\`\`$1" '$0 == "### TLS under systemd" { on = 1 } on && $0 == fence { copy = 1; next } copy && /^```$/ { exit } copy' deploy/README.md; }
 block ini > /etc/systemd/system/spate.service.d/override.conf
 block toml > /etc/spate/spate.toml
-install -m 0644 deploy/systemd/spate-https.socket /etc/systemd/system/
-systemctl daemon-reload
-systemctl stop spate
-holds 'TLS: its socket' systemctl enable --now spate-https.socket
-holds 'TLS: restart' systemctl restart spate
+block sh > /tmp/commands
+holds 'TLS: the page has commands' grep -q 'spate-https.socket' /tmp/commands
+holds 'TLS: they work' bash -e /tmp/commands
 holds 'TLS: answers, IPv4' answers https://127.0.0.1
 holds 'TLS: answers, IPv6' answers 'https://[::1]'
 holds 'TLS: without as well' answers http://127.0.0.1
+
+# Another port, as the page says.
+mkdir -p /etc/systemd/system/spate.socket.d
+printf '[Socket]\nListenStream=\nListenStream=127.0.0.1:8080\n' > /etc/systemd/system/spate.socket.d/override.conf
+systemctl daemon-reload
+systemctl stop spate.socket spate
+systemctl start spate.socket spate
+holds 'another port: answers' answers http://127.0.0.1:8080
+holds 'another port: TLS as before' answers https://127.0.0.1
 
 holds 'stops for good' systemctl stop spate.socket spate-https.socket spate
 holds 'nobody listens' fails answers http://127.0.0.1
