@@ -202,10 +202,8 @@ func (l *epollLoop) run() error {
 			}
 		}
 		l.takeIn()
-		for _, e := range events {
-			if err := l.handle(e); err != nil {
-				return err
-			}
+		if err := l.handleAll(events); err != nil {
+			return err
 		}
 		l.expireDue()
 		if l.pausedUntil != 0 && l.now >= l.pausedUntil {
@@ -297,7 +295,18 @@ func (l *epollLoop) beat(now time.Duration) {
 	}
 }
 
-// handle does what one event asks for.
+// handleAll does what events ask for.
+func (l *epollLoop) handleAll(events []loop.Event) error {
+	defer l.answerBatch() // also when one of them makes the loop fail
+	for _, e := range events {
+		if err := l.handle(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handle does what one event asks for, but for answering the batch.
 func (l *epollLoop) handle(e loop.Event) error {
 	if e.Token&listenerToken != 0 {
 		if i := int(e.Token &^ listenerToken); i < len(l.listeners) {
@@ -316,7 +325,11 @@ func (l *epollLoop) handle(e loop.Event) error {
 	case stateLingering:
 		l.drop(id)
 	default:
-		l.readable(id, e.Ready&loop.Ended != 0)
+		if ended := e.Ready&loop.Ended != 0; r.held == 0 {
+			l.receive(id, ended)
+		} else {
+			l.readable(id, ended)
+		}
 	}
 	return nil
 }

@@ -43,6 +43,7 @@ type epollLoop struct {
 	saidShortage time.Duration // when the log last said so; 0 is never
 	acceptFailed int           // failures in a row, but for those that say why accepting pauses
 
+	batch
 	balancer
 
 	// What follows is read by anyone.
@@ -62,6 +63,7 @@ func newEpollLoop(d *epollDriver, index int) (*epollLoop, error) {
 		buffers: loop.NewBuffers(d.budget),
 		in:      make([]byte, scratchSize),
 		out:     make([]byte, 0, scratchSize),
+		batch:   batch{space: make([]byte, batchSize*arrivalSize)},
 	}, nil
 }
 

@@ -76,10 +76,8 @@ func step(t *testing.T, l *epollLoop) {
 		t.Fatal(err)
 	}
 	l.takeIn()
-	for _, e := range events {
-		if err := l.handle(e); err != nil {
-			t.Fatal(err)
-		}
+	if err := l.handleAll(events); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -15,22 +15,31 @@ func (l *epollLoop) serve(c *carried, in []byte, full bool) {
 			l.out = out[:0]
 		}
 		in = in[consumed:]
-		if len(out) > 0 {
-			n, errno := loop.Send(c.fd, out, next == actionClose || next == actionLinger)
-			if errno != 0 && errno != unix.EAGAIN {
-				l.end(c, endWriteFailed)
-				return
-			}
-			if n < len(out) {
-				l.write(c, in, out, n, next)
-				return
-			}
-		}
-		if next != actionFlush {
-			l.settle(c, in, next, full)
+		if !l.deliver(c, in, out, next, full) {
 			return
 		}
 	}
+}
+
+// deliver sends the replies in out and does what comes after them. In is what was
+// received and not used up. It reports whether that is to be served now.
+func (l *epollLoop) deliver(c *carried, in, out []byte, next action, full bool) bool {
+	if len(out) > 0 {
+		n, errno := loop.Send(c.fd, out, next == actionClose || next == actionLinger)
+		if errno != 0 && errno != unix.EAGAIN {
+			l.end(c, endWriteFailed)
+			return false
+		}
+		if n < len(out) {
+			l.write(c, in, out, n, next)
+			return false
+		}
+	}
+	if next == actionFlush {
+		return true
+	}
+	l.settle(c, in, next, full)
+	return false
 }
 
 // settle does what comes after the replies. In is what was received and not
