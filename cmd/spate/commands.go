@@ -22,8 +22,8 @@ func check(cfg *config.Config, stdout, stderr io.Writer) int {
 	if err != nil {
 		return report(stderr, err)
 	}
-	fmt.Fprintln(stdout, "the configuration can be used")
-	return exitOK
+	_, err = fmt.Fprintln(stdout, "the configuration can be used")
+	return report(stderr, err) // who cannot read the advice is not to take it for none
 }
 
 // health asks a running tracker, and prints nothing when it is well.

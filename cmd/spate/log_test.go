@@ -62,3 +62,19 @@ func TestLogIsGone(t *testing.T) {
 		})
 	}
 }
+
+// TestOutputIsFull: who asks for output that cannot be written is not told that all
+// is well.
+func TestOutputIsFull(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	for _, args := range [][]string{{"-h"}, {"-v"}, {"-p"}, {"-P", "check"}, {"check"}} {
+		var stderr strings.Builder
+		if code := run(args, full, &stderr); code != exitError || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("%v ends with %d and says %q", args, code, stderr.String())
+		}
+	}
+}

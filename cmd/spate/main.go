@@ -35,14 +35,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
-		return exitOK
+		_, err := fmt.Fprint(stdout, usage)
+		return report(stderr, err)
 	case err != nil:
 		fmt.Fprintf(stderr, "spate: %v\n\n%s", err, usage)
 		return exitUsage
 	case o.printVersion:
-		fmt.Fprintf(stdout, "spate %s (%s)\n", build().Version, build().Commit)
-		return exitOK
+		_, err := fmt.Fprintf(stdout, "spate %s (%s)\n", build().Version, build().Commit)
+		return report(stderr, err)
 	case o.printConfig:
 		return report(stderr, config.WriteDefault(stdout))
 	}
