@@ -46,17 +46,19 @@ func (k *keeper) writes() writes {
 	return k.noted
 }
 
-// note counts a write.
-func (k *keeper) note(size int64, took time.Duration, err error) {
+// note counts a write. It reports whether it is good again, after a failure.
+func (k *keeper) note(size int64, took time.Duration, err error) (again bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	again = err == nil && !k.noted.good
 	k.noted.took, k.noted.good = took, err == nil
 	if err != nil {
 		k.noted.failed++
-		return
+		return false
 	}
 	k.noted.ok++
 	k.noted.last, k.noted.size = time.Now(), size
+	return again
 }
 
 // The endings of the files beside a snapshot: one that is being written, one that
@@ -99,7 +101,9 @@ func (d *Daemon) openKeeper() error {
 // writable reports what will keep the snapshot from being written: better at the
 // start than at the stop.
 func (k *keeper) writable() error {
-	if info, err := k.dir.Stat(k.name); err == nil && !info.Mode().IsRegular() {
+	if info, err := k.dir.Lstat(k.name); err == nil && info.Mode().Type() == fs.ModeSymlink {
+		return errors.New("is a symbolic link, which a write would replace: name the file itself")
+	} else if err == nil && !info.Mode().IsRegular() {
 		return errors.New("is no regular file")
 	}
 	f, err := k.dir.OpenFile(k.name+probe, os.O_CREATE|os.O_WRONLY, 0o600)
@@ -167,7 +171,7 @@ func (k *keeper) run(ctx context.Context) {
 func (k *keeper) write(ctx context.Context, log *slog.Logger) error {
 	start := time.Now()
 	size, err := k.replace(ctx)
-	k.note(size, time.Since(start), err)
+	again := k.note(size, time.Since(start), err)
 	if err != nil {
 		// What was written of it only takes room. It is an error of its own to
 		// fail here, and the next write says so.
@@ -175,7 +179,11 @@ func (k *keeper) write(ctx context.Context, log *slog.Logger) error {
 		log.Error("the snapshot was not written, the old one stays", "path", k.path, "error", err)
 		return fmt.Errorf("the snapshot %s was not written, the old one stays: %w", k.path, err)
 	}
-	k.log.Debug("a snapshot is written", "path", k.path, "bytes", size, "took", time.Since(start).Round(time.Millisecond).String())
+	level := slog.LevelDebug
+	if again {
+		level = slog.LevelInfo // who has read of the failure wants to read of its end
+	}
+	k.log.Log(ctx, level, "a snapshot is written", "path", k.path, "bytes", size, "took", time.Since(start).Round(time.Millisecond).String())
 	return nil
 }
 

@@ -106,7 +106,11 @@ func TestSnapshotThatCannotBeKeptStopsTheStart(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Symlink(filepath.Join(dir, "file"), filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
 	for name, path := range map[string]string{
+		"symbolic link":     filepath.Join(dir, "link"),
 		"no directory":      filepath.Join(dir, "none", "swarms"),
 		"file as directory": filepath.Join(dir, "file", "swarms"),
 		"directory":         dir,
@@ -175,6 +179,17 @@ func TestAFailedWriteLeavesTheOldSnapshot(t *testing.T) {
 	}
 	if w := k.writes(); w.ok != 1 || w.failed != 1 || w.good || w.size != int64(len(before)) || time.Since(w.last) > time.Hour {
 		t.Errorf("the writes are said to be %+v", w)
+	}
+	if err := os.RemoveAll(path + unfinished); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{1, 1} { // the log says once that it is well again
+		if err := k.write(t.Context(), k.limited); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(text.String(), "a snapshot is written"); got != want {
+			t.Errorf("the log says %d times that it is written:\n%s", got, text.String())
+		}
 	}
 }
 
