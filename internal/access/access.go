@@ -29,17 +29,6 @@ var modes = [...]string{ModeOff: "off", ModeAllow: "allow", ModeDeny: "deny"}
 // String returns the mode as a configuration spells it.
 func (m Mode) String() string { return modes[m] }
 
-// ParseMode returns the mode that a configuration spells so, and whether there
-// is one.
-func ParseMode(s string) (Mode, bool) {
-	for i, name := range modes {
-		if s == name {
-			return Mode(i), true
-		}
-	}
-	return ModeOff, false
-}
-
 // List is an access list. All its methods are safe for concurrent use.
 type List struct {
 	mode Mode

@@ -75,3 +75,8 @@ func BenchmarkAllows(b *testing.B) {
 		})
 	}
 }
+
+// bytes returns how much memory the set holds.
+func (s *set) bytes() int {
+	return bittorrent.InfoHashLen*cap(s.hashes) + 4*cap(s.tags)
+}

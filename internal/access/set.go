@@ -185,8 +185,3 @@ func (s *set) all(yield func(*bittorrent.InfoHash) bool) {
 		}
 	}
 }
-
-// bytes returns how much memory the set holds.
-func (s *set) bytes() int {
-	return bittorrent.InfoHashLen*cap(s.hashes) + 4*cap(s.tags)
-}
