@@ -100,3 +100,35 @@ func TestDeadlinesTakeTurns(t *testing.T) {
 		}
 	}
 }
+
+// TestLoopBeatsBeforeItsFirstWait: a loop that does not come back from it would
+// otherwise count as one that was never started.
+func TestLoopBeatsBeforeItsFirstWait(t *testing.T) {
+	var s *Server
+	var woken []time.Duration // each time that the loop looks at the clock
+	clock := func() time.Duration {
+		if s != nil {
+			woken = append(woken, s.Stats().Loops[0].Woken)
+		}
+		return time.Second
+	}
+	made, err := New(Config{
+		Listeners: []Listener{{Network: NetworkTCP4, Address: loopbackAny}}, Workers: 1, HeadTimeout: testHeadLimit,
+		ShutdownTimeout: testPatience, Clock: clock,
+	}, func() Handler { return constantHandler{} }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer made.Close()
+	s = made
+	l := loopsOf(s)[0]
+	l.d.phase.Store(uint32(phaseAbandoned)) // so that it ends after its first wait,
+	l.poller.Wake()                         // which is over at once
+	if err := l.run(); err != nil {
+		t.Fatal(err)
+	}
+	// The first look is for the beat, the second one for how long to wait.
+	if len(woken) < 2 || woken[0] != 0 || woken[1] != time.Second {
+		t.Errorf("before its first wait the loop says that it woke at %v", woken)
+	}
+}

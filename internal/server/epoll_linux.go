@@ -190,6 +190,8 @@ func (l *epollLoop) runGuarded() (err error) {
 
 // run serves until the phase says to stop.
 func (l *epollLoop) run() error {
+	// One that never comes back from its first wait is seen to be away, too.
+	l.beat(l.d.s.rules.cfg.Clock())
 	for {
 		polls := l.polls()
 		events, err := l.wait()
