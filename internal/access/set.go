@@ -16,7 +16,7 @@ const (
 	// can be filled to 97; what is near to that takes long to place.
 	fill = 90
 	// maxMoves is how many hashes are moved to make room for one before the set
-	// is built anew. At fill there are 2 on average, of the last ones 10.
+	// is built anew.
 	maxMoves = 500
 )
 
