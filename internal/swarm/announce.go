@@ -41,6 +41,9 @@ func (s *Store) Announce(now time.Duration, a *bittorrent.Announce, r *bittorren
 	}
 	var own, other list
 	own.open(sh, rec, torrent, six)
+	if own.size >= prefetchFrom {
+		own.prefetch(a, peerHash)
+	}
 	at, stored := own.apply(&k, peerHash, a, roomy)
 	own.save()
 	if !stored && torrent.empty() {
@@ -182,9 +185,9 @@ func (l *list) admit(k *peerKey, h uint64, a *bittorrent.Announce, mark uint16, 
 		if l.size == 0 {
 			return 0, false
 		}
-		oldest := sh.random(l.size)
+		oldest := sh.rng.below(l.size)
 		for range displaceTries {
-			if other := sh.random(l.size); sh.age(l.mark(other)) > sh.age(l.mark(oldest)) {
+			if other := sh.rng.below(l.size); sh.age(l.mark(other)) > sh.age(l.mark(oldest)) {
 				oldest = other
 			}
 		}

@@ -1,6 +1,10 @@
 package swarm
 
-import "spate/internal/bittorrent"
+import (
+	"math/bits"
+
+	"spate/internal/bittorrent"
+)
 
 const (
 	// maxSeedersForSeeder is how many seeders a seeder gets where there is no
@@ -17,15 +21,19 @@ const (
 	publicParts  = 1<<partSeeders | 1<<partLeechers
 )
 
+// random is a source of random numbers that a copy foretells.
+type random uint64
+
+// below returns a random number below n, which is above 0.
+func (r *random) below(n uint32) uint32 {
+	*r += 0x9e3779b97f4a7c15
+	hi, lo := bits.Mul64(uint64(*r), uint64(*r)^0xe7037ed1a0b428db)
+	return uint32((hi ^ lo) >> 32 * uint64(n) >> 32)
+}
+
 // sample fills r's peers for the peer at position self of own.
 func sample(own, other *list, self uint32, a *bittorrent.Announce, r *bittorrent.AnnounceReply) {
-	mask, want := uint(seederParts|leecherParts), uint32(a.NumWant)
-	if a.Seeder {
-		mask = leecherParts
-	}
-	if a.HidePrivate {
-		mask &= publicParts
-	}
+	mask, want := partsFor(a), uint32(a.NumWant)
 	if a.Seeder && own.sumOf(mask)+other.sumOf(mask) == 0 {
 		mask, want = seederParts, min(want, maxSeedersForSeeder)
 		if a.HidePrivate {
@@ -41,6 +49,18 @@ func sample(own, other *list, self uint32, a *bittorrent.Announce, r *bittorrent
 	if taken < want && other.size > 0 {
 		*theirs, _ = other.take(*theirs, mask, want-taken, noPeer)
 	}
+}
+
+// partsFor returns the parts from which an announcing peer gets others.
+func partsFor(a *bittorrent.Announce) uint {
+	mask := uint(seederParts | leecherParts)
+	if a.Seeder {
+		mask = leecherParts
+	}
+	if a.HidePrivate {
+		mask &= publicParts
+	}
+	return mask
 }
 
 // sumOf returns how many peers are in a set of parts.
@@ -69,7 +89,7 @@ func (l *list) take(dst []byte, mask uint, want, self uint32) (_ []byte, taken u
 	if want == 0 {
 		return dst, 0
 	}
-	points := uint64(l.sh.random(total))
+	points := uint64(l.sh.rng.below(total))
 	given, start := uint32(0), uint32(0)
 	for part := range partMute {
 		n := l.n[part]
@@ -96,7 +116,7 @@ func (l *list) take(dst []byte, mask uint, want, self uint32) (_ []byte, taken u
 func (l *list) window(dst []byte, start, size, skip, quota uint32) []byte {
 	from := uint32(0)
 	if quota < size {
-		from = l.sh.random(size)
+		from = l.sh.rng.below(size)
 	}
 	upTo := from + quota
 	dst = l.stretch(dst, start, from, min(upTo, size), skip)

@@ -81,7 +81,7 @@ func New(cfg Config) (*Store, error) {
 		sh := &s.shards[i]
 		sh.store, sh.arena, sh.keys, sh.perIP = s, s.arena, s.keys, cfg.MaxPeersPerIP
 		sh.now, sh.lastPass = s.ticks(0), s.ticks(0)
-		sh.rng = s.keys.pair(uint64(i), 1) | 1
+		sh.rng = random(s.keys.pair(uint64(i), 1) | 1)
 	}
 	return s, nil
 }
@@ -108,7 +108,7 @@ type shardState struct {
 
 	now      uint64 // ticks: the latest time that the shard was told
 	lastPass uint64 // ticks: when the last complete pass over the shard began
-	rng      uint64
+	rng      random
 
 	records []uint32 // page numbers
 	n       uint32   // records
@@ -158,13 +158,6 @@ func (sh *shard) hash(k *peerKey, six bool) uint64 {
 // age returns how many ticks ago a mark was made. It was at most markTicks ago:
 // see rescue.
 func (sh *shard) age(mark uint16) uint64 { return (sh.now - uint64(mark)) & markTicks }
-
-// random returns a random number below n, which is above 0.
-func (sh *shard) random(n uint32) uint32 {
-	sh.rng += 0x9e3779b97f4a7c15
-	hi, lo := bits.Mul64(sh.rng, sh.rng^0xe7037ed1a0b428db)
-	return uint32((hi ^ lo) >> 32 * uint64(n) >> 32)
-}
 
 // setNow advances the shard's clock, which never goes back, whatever the order
 // in which callers come.

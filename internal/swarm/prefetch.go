@@ -1,0 +1,45 @@
+package swarm
+
+import (
+	"unsafe"
+
+	"spate/internal/bittorrent"
+)
+
+const (
+	// prefetchFrom is the number of peers from which a list is asked for ahead. What
+	// a near cache holds is there before the asking is done.
+	prefetchFrom = 1 << 17
+	// prefetchLine is the cache line of most processors. With longer ones a line is
+	// asked for twice.
+	prefetchLine = 64
+	// prefetchMax bounds the lines for one part: a processor has about as many reads
+	// under way.
+	prefetchMax = 16
+)
+
+// prefetch asks for what an announce to a big list is about to read: where the index
+// has the peer, and which peers sample is going to draw. The processor would come to
+// these one after the other, and wait for main memory each time. It is a hint: a wrong
+// one costs time only.
+func (l *list) prefetch(a *bittorrent.Announce, h uint64) {
+	s := l.indexSlots(h)
+	prefetchLines(unsafe.Pointer(&s[home(h, len(s))]), 1)
+	mask := partsFor(a)
+	total, want := l.sumOf(mask), uint32(a.NumWant)
+	if total == 0 || want == 0 {
+		return
+	}
+	rng := l.sh.rng // take draws the same numbers
+	rng.below(total)
+	start := uint32(0)
+	for part := range partMute {
+		n := l.n[part]
+		if mask>>part&1 != 0 && n > 0 {
+			from := l.wire(start + rng.below(n))
+			quota := uint32(uint64(n) * uint64(want) / uint64(total))
+			prefetchLines(unsafe.Pointer(&from[0]), min(quota*l.width/prefetchLine, prefetchMax)+1)
+		}
+		start += n
+	}
+}
