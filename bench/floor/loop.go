@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"runtime"
 	"unsafe"
@@ -19,17 +20,42 @@ const (
 // bare is one epoll loop.
 type bare struct {
 	*options
+	index    int // of the loop, and of its core where there are several
 	listener int
 	epoll    int
 	answer   []byte
 	scratch  [16 << 10]byte
 }
 
-func serveLoop(o *options) error {
-	if o.lock {
+// serveLoops runs the loops until one fails.
+func serveLoops(o *options) error {
+	if o.loops == 1 {
+		return serveLoop(o, 0)
+	}
+	host, port, err := net.SplitHostPort(o.address)
+	if err != nil || host == "" || port == "0" {
+		return fmt.Errorf("-address %s: -loops wants one with a port", o.address)
+	}
+	runtime.GOMAXPROCS(2 * o.loops) // as the tracker has it, so that all may doze
+	failed := make(chan error)
+	for i := range o.loops {
+		go func() { failed <- serveLoop(o, i) }()
+	}
+	return <-failed
+}
+
+func serveLoop(o *options, index int) error {
+	if o.lock || o.loops > 1 {
 		runtime.LockOSThread()
 	}
-	b := &bare{options: o, answer: o.reply()}
+	if o.loops > 1 {
+		var own unix.CPUSet
+		own.Set(index)
+		if err := unix.SchedSetaffinity(0, &own); err != nil {
+			return fmt.Errorf("loop %d of %d: a core for it: %w", index, o.loops, err)
+		}
+	}
+	b := &bare{options: o, index: index, answer: o.reply()}
 	if err := b.listen(); err != nil {
 		return err
 	}
@@ -70,6 +96,12 @@ func (b *bare) listen() error {
 		}
 	}
 	set(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	if b.loops > 1 {
+		set(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	}
+	if b.steer {
+		set(unix.SOL_SOCKET, unix.SO_INCOMING_CPU, b.index)
+	}
 	set(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	set(unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 10)
 	if b.reno && err == nil {

@@ -29,6 +29,8 @@ type options struct {
 	doze    int  // ms of a wait that the scheduler is not told of
 	edge    bool // edge-triggered events: a socket is asked once for each, not twice
 	reno    bool // TCP_CONGESTION = reno: no pacing timer where the system's choice has one
+	loops   int  // each on the core of its number, with a socket of its own
+	steer   bool // a socket takes the connections whose packets its core handles
 	tls     bool // crypto/tls instead, a goroutine for each connection
 }
 
@@ -45,10 +47,12 @@ func main() {
 	flag.IntVar(&o.doze, "doze", 0, "wait `ms` without telling the scheduler before a wait that does")
 	flag.BoolVar(&o.edge, "edge", false, "edge-triggered events")
 	flag.BoolVar(&o.reno, "reno", false, "the plainest congestion control")
+	flag.IntVar(&o.loops, "loops", 1, "`number` of loops, on cores 0, 1, …")
+	flag.BoolVar(&o.steer, "steer", false, "with -loops: connections go to the loop on whose core their packets are handled")
 	flag.BoolVar(&o.tls, "tls", false, "serve TLS 1.3 with crypto/tls, goroutine per connection")
 	flag.Parse()
 
-	serve := serveLoop
+	serve := serveLoops
 	if o.tls {
 		serve = serveTLS
 	}

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -29,6 +28,8 @@ type contender struct {
 	name    string
 	command []string // with %A, %H and %P to be filled in
 	config  string   // TOML written to a file whose path stands for %C
+	cores   []int    // that it may run on; none means the server's
+	loads   []int    // cores that have a generator each; none means the generator's
 }
 
 // spateConfig is the tracker with one loop. The generator's address, loopback,
@@ -111,7 +112,11 @@ func (s *settings) start(c *contender) (*exec.Cmd, string, error) {
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = s.dir
-	if err := startOn(s.serverCore, cmd); err != nil {
+	cores := c.cores
+	if cores == nil {
+		cores = []int{s.serverCore}
+	}
+	if err := startOn(cores, cmd); err != nil {
 		return nil, "", err
 	}
 	if err := s.ready(address); err != nil {
@@ -143,18 +148,20 @@ func stop(cmd *exec.Cmd) {
 	_ = cmd.Wait()
 }
 
-// startOn starts a process that may run on one core only. A child inherits
+// startOn starts a process that may run on some cores only. A child inherits
 // the affinity of the thread that forks it.
-func startOn(core int, cmd *exec.Cmd) error {
+func startOn(cores []int, cmd *exec.Cmd) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	var before, one unix.CPUSet
+	var before, some unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &before); err != nil {
 		return err
 	}
-	one.Set(core)
-	if err := unix.SchedSetaffinity(0, &one); err != nil {
-		return fmt.Errorf("core %s: %w", strconv.Itoa(core), err)
+	for _, core := range cores {
+		some.Set(core)
+	}
+	if err := unix.SchedSetaffinity(0, &some); err != nil {
+		return fmt.Errorf("cores %v: %w", cores, err)
 	}
 	err := cmd.Start()
 	if e := unix.SchedSetaffinity(0, &before); err == nil {

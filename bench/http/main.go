@@ -53,6 +53,7 @@ type settings struct {
 	spate       string
 	extra       contenders
 	only        string
+	twice       bool
 	dir         string // of built binaries and written scripts
 }
 
@@ -83,6 +84,7 @@ func main() {
 	flag.StringVar(&s.otKeep, "opentracker-keep", "", "`path` of one built with WANT_KEEPALIVE, for kept connections")
 	flag.StringVar(&s.spate, "spate", "", "`path` of the tracker; empty builds cmd/spate")
 	flag.Var(&s.extra, "server", "`NAME=COMMAND` of one more server; %A, %H and %P stand for address, host and port")
+	flag.BoolVar(&s.twice, "twice", false, "compare one loop beside one generator on the server's core with two of each on both cores")
 	flag.Parse()
 	if err := run(&s); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/http:", err)
@@ -115,12 +117,24 @@ func run(s *settings) error {
 }
 
 // measureWorkload measures all servers in turn, rounds times, and prints the
-// table.
+// table, or one for each where they are compared with themselves.
 func (s *settings) measureWorkload(w workload) error {
 	servers, err := s.contenders(w)
 	if err != nil {
 		return err
 	}
+	if s.twice {
+		for i := range servers {
+			if err := s.measureServers(w, s.twiceAsMuch(servers[i])); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return s.measureServers(w, servers)
+}
+
+func (s *settings) measureServers(w workload, servers []contender) error {
 	results := make([][]result, len(servers))
 	for range s.rounds {
 		for i := range servers {

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"spate/internal/bench"
@@ -42,14 +43,14 @@ func (s *settings) measure(c *contender, w workload) (result, error) {
 		return result{}, err
 	}
 	defer stop(cmd)
-	if _, _, err := s.wrk(w, address, warmUp); err != nil {
+	if _, _, err := s.load(c, w, address, warmUp); err != nil {
 		return result{}, err
 	}
 	before, err := bench.CPUTime(cmd.Process.Pid)
 	if err != nil {
 		return result{}, err
 	}
-	n, failures, err := s.wrk(w, address, s.seconds)
+	n, failures, err := s.load(c, w, address, s.seconds)
 	if err != nil {
 		return result{}, err
 	}
@@ -72,8 +73,29 @@ func (s *settings) measure(c *contender, w workload) (result, error) {
 	return r, nil
 }
 
+// load loads a server for some time, from each of the contender's generators at
+// once, and returns the number of its answers.
+func (s *settings) load(c *contender, w workload, address string, d time.Duration) (n int, failures string, err error) {
+	loads := c.loads
+	if loads == nil {
+		loads = []int{s.clientCore}
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex // guards the results
+	for _, core := range loads {
+		wg.Go(func() {
+			count, said, e := s.wrk(core, w, address, d)
+			mu.Lock()
+			defer mu.Unlock()
+			n, failures, err = n+count, failures+said, errors.Join(err, e)
+		})
+	}
+	wg.Wait()
+	return n, failures, err
+}
+
 // wrk loads a server for some time and returns the number of its answers.
-func (s *settings) wrk(w workload, address string, d time.Duration) (int, string, error) {
+func (s *settings) wrk(core int, w workload, address string, d time.Duration) (int, string, error) {
 	connection := "close"
 	if w.keep {
 		connection = "keep"
@@ -84,7 +106,7 @@ func (s *settings) wrk(w workload, address string, d time.Duration) (int, string
 		"http://"+address, "--", connection, w.shape)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := startOn(s.clientCore, cmd); err != nil {
+	if err := startOn([]int{core}, cmd); err != nil {
 		return 0, "", err
 	}
 	if err := cmd.Wait(); err != nil {

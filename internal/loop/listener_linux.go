@@ -74,3 +74,21 @@ func Refuse(fd int) error {
 	}
 	return nil
 }
+
+// Steer has a listening TCP socket that shares its port by SO_REUSEPORT take the
+// connections whose first packet the system handles on the given processor; -1 ends
+// that. Where no socket asks for a packet's processor a hash chooses among all, as it
+// does for everything before Linux 6.2.
+func Steer(fd, processor int) error {
+	return os.NewSyscallError("setsockopt SO_INCOMING_CPU", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_INCOMING_CPU, processor))
+}
+
+// Processor returns the number of the one that the caller runs on, -1 where the
+// system does not tell.
+func Processor() int {
+	var n uint32
+	if _, _, e := unix.RawSyscall(unix.SYS_GETCPU, uintptr(unsafe.Pointer(&n)), 0, 0); e != 0 {
+		return -1
+	}
+	return int(n)
+}

@@ -21,9 +21,11 @@ func TestPoolOfAProxyIsSpread(t *testing.T) {
 		return counterOf(t, getUnix(t, admin, "/metrics"), fmt.Sprintf("spate_loop_connections{loop=\"%d\"}", loop))
 	}
 	// A loop says how many connections it holds at its next wake-up: the second
-	// request shows whose a connection is. The others are never heard of again.
-	var first []line
-	for len(first) < pool {
+	// request shows whose a connection is. The loop that has enough first is ours;
+	// what the other one has is never heard of again.
+	var of [2][]line
+	ours := 0
+	for len(of[ours]) < pool {
 		before := held(0)
 		l := line{Conn: dialPort(t, tr.port4)}
 		for range 2 {
@@ -31,21 +33,24 @@ func TestPoolOfAProxyIsSpread(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		ours = 1
 		if held(0) > before {
-			first = append(first, l)
+			ours = 0
 		}
+		of[ours] = append(of[ours], l)
 	}
-	second := held(1)
+	other := 1 - ours
+	second := held(other)
 	var all sync.WaitGroup
-	for _, l := range first {
+	for _, l := range of[ours] {
 		all.Go(func() { l.insist() })
 	}
-	eventually(t, "connections that change loops", func() bool { return held(1) >= second+pool/8 })
+	eventually(t, "connections that change loops", func() bool { return held(other) >= second+pool/8 })
 	eventually(t, "two busy loops", func() bool {
-		return valueOf(t, getUnix(t, admin, "/metrics"), `spate_loop_busy_ratio{loop="1"}`) > 0.7
+		return valueOf(t, getUnix(t, admin, "/metrics"), fmt.Sprintf("spate_loop_busy_ratio{loop=\"%d\"}", other)) > 0.7
 	})
-	t.Logf("the loops hold %d and %d", held(0), held(1)-second)
-	for _, l := range first {
+	t.Logf("the loops hold %d and %d", held(ours), held(other)-second)
+	for _, l := range of[ours] {
 		_ = l.Close()
 	}
 	all.Wait()

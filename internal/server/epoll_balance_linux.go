@@ -26,6 +26,8 @@ type balancer struct {
 	active      int           // registered connections with a request in this window
 	giveAway    int           // how many to hand over
 	to          *epollLoop    // to whom
+	uneven      int           // windows in a row: see steer
+	processor   int           // whose new connections come here; -1 is none
 
 	busy  atomic.Uint32 // share of the last window that the loop was awake, in 1/1000; read by anyone
 	inbox inbox         // from other loops
@@ -81,8 +83,8 @@ func (l *epollLoop) see(r *record) {
 	}
 }
 
-// balance ends a window: it publishes how busy the loop was, and decides how
-// many of its kept connections should go.
+// balance ends a window: it publishes how busy the loop was, and decides where new
+// connections should go and how many of its kept ones.
 func (l *epollLoop) balance() {
 	span := l.now - l.windowStart
 	if span < balanceWindow {
@@ -93,16 +95,19 @@ func (l *epollLoop) balance() {
 	active := l.active
 	l.windowStart, l.slept, l.active, l.giveAway = l.now, 0, 0, 0
 	l.window++
-	if busy < saturated || l.phase != phaseServing || active < 2 {
+	if l.phase != phaseServing {
 		return
 	}
-	least, theirs := l, busy
+	least, theirs, total := l, busy, 0
 	for _, o := range l.d.loops {
-		if b := int(o.busy.Load()); b < theirs {
+		b := int(o.busy.Load())
+		total += b
+		if b < theirs {
 			least, theirs = o, b
 		}
 	}
-	if theirs <= spare {
+	l.steer(busy, theirs, total)
+	if busy >= saturated && active >= 2 && theirs <= spare {
 		// Half of what would make both equally busy, so that several givers
 		// do not drown one taker.
 		l.giveAway = max(1, active*(busy-theirs)/(4*busy))

@@ -38,12 +38,13 @@ const (
 // An epollDriver carries plain connections by event loops, one for each
 // worker. Nothing on the way of a request is shared between loops.
 type epollDriver struct {
-	s       *Server
-	sockets []*socket // the first loop's; closed with it
-	loops   []*epollLoop
-	phase   atomic.Uint32
-	budget  *loop.Budget // of what connections hold
-	deaf    atomic.Int32 // loops that have stopped to accept
+	s        *Server
+	sockets  []*socket // the first loop's; closed with it
+	loops    []*epollLoop
+	phase    atomic.Uint32
+	budget   *loop.Budget // of what connections hold
+	deaf     atomic.Int32 // loops that have stopped to accept
+	steering steering
 	// dozes: there are more Ps than loops, so that a loop may keep its own
 	// while it waits for a short time.
 	dozes bool

@@ -64,6 +64,8 @@ func newEpollLoop(d *epollDriver, index int) (*epollLoop, error) {
 		in:      make([]byte, scratchSize),
 		out:     make([]byte, 0, scratchSize),
 		batch:   batch{space: make([]byte, batchSize*arrivalSize)},
+
+		balancer: balancer{processor: -1},
 	}, nil
 }
 
