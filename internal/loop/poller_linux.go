@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// eventBatch is how many events one Wait returns at most.
-const eventBatch = 256
+// EventBatch is how many events one Wait returns at most.
+const EventBatch = 256
 
 // Interest is what a registered descriptor is watched for. Errors and hang-ups
 // are always reported.
@@ -60,8 +60,8 @@ func makeEvent(interest Interest, token Token) rawEvent {
 type Poller struct {
 	epoll   int
 	eventfd int
-	raw     [eventBatch]rawEvent
-	events  [eventBatch]Event
+	raw     [EventBatch]rawEvent
+	events  [EventBatch]Event
 }
 
 // NewPoller returns a poller without descriptors. Close releases it.
@@ -122,7 +122,7 @@ func (p *Poller) Wake() { wake(p.eventfd) }
 // Poll returns the events that are there, without waiting. The slice is valid
 // until the next call of Poll, Doze or Wait.
 func (p *Poller) Poll() ([]Event, error) {
-	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.raw)), eventBatch, 0, 0, 0)
+	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.raw)), EventBatch, 0, 0, 0)
 	return p.collect(int(n), e)
 }
 
@@ -131,7 +131,7 @@ func (p *Poller) Poll() ([]Event, error) {
 // the next call of Poll, Doze or Wait.
 func (p *Poller) Wait(d time.Duration) ([]Event, error) {
 	// This call may block, so the Go scheduler has to know.
-	n, _, e := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.raw)), eventBatch, milliseconds(d), 0, 0)
+	n, _, e := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.raw)), EventBatch, milliseconds(d), 0, 0)
 	return p.collect(int(n), e)
 }
 
@@ -145,7 +145,7 @@ func (p *Poller) Wait(d time.Duration) ([]Event, error) {
 // asyncpreemptoff=1) it waits for the end of d. Keep d under the 10 ms after
 // which the monitor interrupts a goroutine anyway, or little above.
 func (p *Poller) Doze(d time.Duration) (events []Event, over bool, err error) {
-	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.raw)), eventBatch, milliseconds(d), 0, 0)
+	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.raw)), EventBatch, milliseconds(d), 0, 0)
 	events, err = p.collect(int(n), e)
 	return events, n == 0 && e == 0, err
 }

@@ -5,6 +5,10 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"spate/internal/loop"
 )
 
 // TestEndWithRequest lets a kept connection's last request and its end arrive
@@ -130,5 +134,45 @@ func TestLoopBeatsBeforeItsFirstWait(t *testing.T) {
 	// The first look is for the beat, the second one for how long to wait.
 	if len(woken) < 2 || woken[0] != 0 || woken[1] != time.Second {
 		t.Errorf("before its first wait the loop says that it woke at %v", woken)
+	}
+}
+
+// TestNewConnectionsHaveTheirTurn: more connections end at once than a wake-up takes
+// events, and somebody comes after them.
+func TestNewConnectionsHaveTheirTurn(t *testing.T) {
+	s := newTestServer(t, 1)
+	l := loopsOf(s)[0]
+	var conns []net.Conn
+	for range 2 * loop.EventBatch {
+		c, err := net.Dial("tcp", s.Addrs()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		ask(t, c, l)
+		conns = append(conns, c)
+	}
+	// The poller has to learn that nobody else comes, or it asks the listener first.
+	if events, err := l.poller.Poll(); err != nil || len(events) != 0 {
+		t.Fatalf("%d events, %v", len(events), err)
+	}
+	for _, c := range conns {
+		if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client := newBlockingClient(s)
+	late := client.dial(t)
+	defer unix.Close(late)
+	if _, err := unix.Write(late, []byte(closeRequest)); err != nil {
+		t.Fatal(err)
+	}
+	step(t, l)
+	n, _, err := unix.Recvfrom(late, client.buf[:], unix.MSG_DONTWAIT)
+	if err != nil || string(client.buf[:n]) != closeReply {
+		t.Errorf("after one wake-up it has %q, %v", client.buf[:max(n, 0)], err)
+	}
+	if got, want := l.ids.Used(), len(conns)-loop.EventBatch; got != want {
+		t.Errorf("%d connections are left, want %d", got, want)
 	}
 }

@@ -298,8 +298,22 @@ func (l *epollLoop) beat(now time.Duration) {
 	}
 }
 
-// handleAll does what events ask for.
+// handleAll does what events ask for. Where there are more of them than a wake-up
+// takes, new connections have their turn as well: their event may be behind those of
+// ten thousand connections that ended at once, whose closing takes 200 ms.
 func (l *epollLoop) handleAll(events []loop.Event) error {
+	if err := l.handleEvents(events); err != nil || len(events) < loop.EventBatch {
+		return err
+	}
+	for i := range l.listeners {
+		if err := l.accept(&l.listeners[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *epollLoop) handleEvents(events []loop.Event) error {
 	defer l.answerBatch() // also when one of them makes the loop fail
 	for _, e := range events {
 		if err := l.handle(e); err != nil {
