@@ -127,3 +127,23 @@ func (s *Store) AllocAlone(n int) {
 func (s *Store) ShardOf(hash bittorrent.InfoHash) int {
 	return int(shardOf(s.keys.infoHash(&hash), s.shardBits))
 }
+
+// PrefetchFrom is how many peers of a family an announce asks ahead from.
+const PrefetchFrom = prefetchFrom
+
+// Foretell returns the compact form of the first peer of each part that an announce is
+// expected to get next.
+func (s *Store) Foretell(a *bittorrent.Announce) (first [][]byte) {
+	sh, h := s.shard(&a.InfoHash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	rec, torrent := sh.findRecord(&a.InfoHash, h)
+	var l list
+	l.open(sh, rec, torrent, a.Addr.Is6())
+	for _, w := range l.foretell(a) {
+		if w.peers > 0 {
+			first = append(first, bytes.Clone(l.wire(w.from)))
+		}
+	}
+	return first
+}

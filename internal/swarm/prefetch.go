@@ -25,21 +25,36 @@ const (
 func (l *list) prefetch(a *bittorrent.Announce, h uint64) {
 	s := l.indexSlots(h)
 	prefetchLines(unsafe.Pointer(&s[home(h, len(s))]), 1)
+	for _, w := range l.foretell(a) {
+		if w.peers > 0 {
+			from := l.wire(w.from)
+			prefetchLines(unsafe.Pointer(&from[0]), min(w.peers*l.width/prefetchLine, prefetchMax)+1)
+		}
+	}
+}
+
+// A window is a run of positions in a list.
+type window struct{ from, peers uint32 }
+
+// foretell returns about where take is going to draw peers of each part for an
+// announce, which it does with the same random numbers. What is about it: the
+// announcing peer, which take leaves out, may yet change parts, and where a window
+// goes around the end of its part the rest is left out.
+func (l *list) foretell(a *bittorrent.Announce) (windows [partMute]window) {
 	mask := partsFor(a)
 	total, want := l.sumOf(mask), uint32(a.NumWant)
 	if total == 0 || want == 0 {
-		return
+		return windows
 	}
-	rng := l.sh.rng // take draws the same numbers
+	rng := l.sh.rng
 	rng.below(total)
 	start := uint32(0)
 	for part := range partMute {
 		n := l.n[part]
 		if mask>>part&1 != 0 && n > 0 {
-			from := l.wire(start + rng.below(n))
-			quota := uint32(uint64(n) * uint64(want) / uint64(total))
-			prefetchLines(unsafe.Pointer(&from[0]), min(quota*l.width/prefetchLine, prefetchMax)+1)
+			windows[part] = window{start + rng.below(n), uint32(uint64(n)*uint64(want)/uint64(total)) + 1}
 		}
 		start += n
 	}
+	return windows
 }
