@@ -3,6 +3,7 @@ package server
 import (
 	"io"
 	"net"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -73,6 +74,46 @@ func TestSweepAnswers(t *testing.T) {
 	step(t, l)
 	if l.ids.Used() != 1 {
 		t.Errorf("%d connections are open, want that with a partial head", l.ids.Used())
+	}
+}
+
+// TestSweepLetsNewConnectionsAsk: whoever connected just before the stop is still
+// answered, and ends soon when it does not ask.
+func TestSweepLetsNewConnectionsAsk(t *testing.T) {
+	s := newTestServer(t, 1, Listener{Network: NetworkUnix, Address: filepath.Join(t.TempDir(), "s"), Proxy: ProxyProtocol})
+	l := loopsOf(s)[0]
+	var conns []net.Conn
+	for range 3 { // the last one comes during the stop
+		if len(conns) == 2 {
+			s.rules.draining.Store(true)
+			l.phase = phaseDraining
+			if l.drained(true) || l.ids.Used() != 2 {
+				t.Fatalf("%d connections are left, want 2", l.ids.Used())
+			}
+		}
+		c, err := net.Dial("unix", s.Addrs()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		step(t, l)
+		conns = append(conns, c)
+	}
+	if _, err := io.WriteString(conns[0], "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"+keepRequest); err != nil {
+		t.Fatal(err)
+	}
+	step(t, l)
+	_ = conns[0].SetReadDeadline(time.Now().Add(testPatience))
+	if got, err := io.ReadAll(conns[0]); err != nil || string(got) != closeReply {
+		t.Errorf("read %q: %v, want %q", got, err, closeReply)
+	}
+	_ = conns[0].Close()
+	step(t, l)
+
+	l.now += drainAccept + loop.Tick
+	l.expireDue()
+	if st := s.Stats(); l.ids.Used() != 0 || st.Ended[endShutdown].Value != 2 {
+		t.Errorf("%d connections are left, %+v", l.ids.Used(), st.Ended)
 	}
 }
 

@@ -17,7 +17,8 @@ const haveLoops = true
 
 const (
 	// drainAccept is for how long a stopping server still accepts connections
-	// whose first packet had come before: their handshake is under way.
+	// whose first packet had come before, their handshake being under way, and for how
+	// long such a one may then be silent.
 	drainAccept = 100 * time.Millisecond
 	// heldLimit is how many bytes of partial heads and unsent replies all
 	// loops hold together. Beyond it, connections that need more are closed.
@@ -29,7 +30,7 @@ type phase uint32
 
 const (
 	phaseServing   phase = iota
-	phaseDraining        // no new connections but those already under way; idle ones are closed
+	phaseDraining        // no new connections but those already under way; idle ones are closed, silent ones soon
 	phaseDeaf            // the listening sockets are closed
 	phaseHurried         // partial heads are given up
 	phaseAbandoned       // everything is closed
@@ -371,6 +372,10 @@ func (l *epollLoop) expire(id uint32) {
 	r := l.records.At(id)
 	switch r.state {
 	case stateHead:
+		if l.phase != phaseServing && r.held == 0 {
+			l.end(&c, endShutdown)
+			return
+		}
 		l.end(&c, endHeadTimeout)
 	case stateIdle:
 		l.end(&c, endIdle)

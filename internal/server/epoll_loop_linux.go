@@ -134,18 +134,22 @@ func (l *epollLoop) drained(quiet bool) bool {
 // endIdle ends, for the stop, a registered connection that waits for a request,
 // after a last look whether one has come: closing over it would reset the
 // connection. Many connections take a while to close, and the poller may have
-// said nothing since a signal interrupted it.
+// said nothing since a signal interrupted it. One that has never sent anything is given
+// a moment: whoever connects wants to ask, and a proxy's request may be under way.
 func (l *epollLoop) endIdle(id uint32) {
 	r := l.records.At(id)
 	generation := r.generation
-	waits := func() bool {
-		return r.generation == generation && (r.state == stateIdle || r.state == stateHead && r.held == 0)
+	waits := func(s state) bool {
+		return r.generation == generation && r.state == s && r.held == 0
 	}
-	if !waits() {
+	if !waits(stateIdle) && !waits(stateHead) {
 		return
 	}
-	if l.readable(id, false); waits() {
+	switch l.readable(id, false); {
+	case waits(stateIdle):
 		c := l.carry(id)
 		l.end(&c, endShutdown)
+	case waits(stateHead):
+		l.wheel.Set(id, l.now+l.headTimeout())
 	}
 }

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 
 	"spate/internal/loop"
@@ -109,8 +111,19 @@ func (l *epollLoop) await(c *carried, in []byte) {
 	// the first before it sends the second.
 	if len(in) > 0 {
 		loop.QuickACK(c.fd)
+		l.wheel.Set(c.id, l.now+l.d.s.rules.cfg.HeadTimeout)
+		return
 	}
-	l.wheel.Set(c.id, l.now+l.d.s.rules.cfg.HeadTimeout)
+	l.wheel.Set(c.id, l.now+l.headTimeout())
+}
+
+// headTimeout is how long a connection that has sent nothing yet may be silent.
+func (l *epollLoop) headTimeout() time.Duration {
+	d := l.d.s.rules.cfg.HeadTimeout
+	if l.phase != phaseServing {
+		d = min(d, drainAccept)
+	}
+	return d
 }
 
 // write waits for room to send the rest of the replies, of which the first sent
