@@ -214,6 +214,11 @@ func notes(cfg *config.Config) (warn, info []string) {
 	if n := &cfg.Network; n.UseIPv6 && !n.SetOnlyIPv6 && !n.DualStack() && n.AddressIPv6.Addr().IsUnspecified() && !n.AddressIPv4.Addr().IsUnspecified() {
 		warn = append(warn, fmt.Sprintf("[network] set_only_ipv6 = false has no effect: IPv4 is address_ipv4 = %s and no more, since that has the same port", n.AddressIPv4))
 	}
+	for _, l := range cfg.Listeners {
+		if kind, _, _ := l.Endpoint(); kind == config.EndpointUnix && l.Proxy == config.ProxyNone {
+			warn = append(warn, fmt.Sprintf(`[[listeners]] address = %q refuses all announces: a unix socket shows no client address; needs proxy = "header" or "proxy_protocol", and a reverse proxy that names the client`, l.Address))
+		}
+	}
 	if cfg.Metrics.RunPrometheusEndpoint && !cfg.Metrics.PrometheusEndpointAddress.Addr().IsLoopback() {
 		info = append(info, "[metrics] prometheus_endpoint_address = "+cfg.Metrics.PrometheusEndpointAddress.String()+" shows the metrics to whoever can reach it; [admin] has them too, and keeps strangers out")
 	}
