@@ -277,7 +277,8 @@ type AccessList struct {
 type Snapshot struct {
 	// File that the swarms are written to when the tracker stops, and read from
 	// when it starts. Empty switches it off: swarms then build up again as clients
-	// announce, and download counts are lost.
+	// announce, and download counts are lost. Each tracker needs a path of its own;
+	// a lock beside the file, which ends with the process, keeps a second one out.
 	Path string `toml:"path"`
 	// Seconds between two writes while the tracker runs, so that a crash or a
 	// power cut costs no more than that. 0 writes at the stop only.

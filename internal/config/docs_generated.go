@@ -82,7 +82,7 @@ var docs = map[string]string{
 	"AccessList.Path":                     "File with one info hash a line: 40 hex digits, or 64 for a v2 torrent.\nBlank lines and lines that start with # are skipped. With drop_privileges\nthe path may also be one below chroot_path.",
 	"AccessList.Watch":                    "Load the file again when it changes, and not only on SIGUSR1.",
 	"Snapshot":                            "What survives a restart: torrents, peers and download counts.",
-	"Snapshot.Path":                       "File that the swarms are written to when the tracker stops, and read from\nwhen it starts. Empty switches it off: swarms then build up again as clients\nannounce, and download counts are lost.",
+	"Snapshot.Path":                       "File that the swarms are written to when the tracker stops, and read from\nwhen it starts. Empty switches it off: swarms then build up again as clients\nannounce, and download counts are lost. Each tracker needs a path of its own;\na lock beside the file, which ends with the process, keeps a second one out.",
 	"Snapshot.Interval":                   "Seconds between two writes while the tracker runs, so that a crash or a\npower cut costs no more than that. 0 writes at the stop only.",
 	"Metrics":                             "Prometheus metrics on an address of their own.",
 	"Metrics.RunPrometheusEndpoint":       "Serve /metrics at prometheus_endpoint_address. [admin] serves it too.",

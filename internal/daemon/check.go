@@ -15,8 +15,9 @@ import (
 
 // Check does everything that New does, opening the sockets included, but loads no
 // snapshot, and releases it again. It returns what New would have logged as advice,
-// one line each. An address in use is only advice here, since the tracker that the
-// configuration is for may be running, and so is a socket that nobody has passed.
+// one line each. An address or a snapshot in use is only advice here, since the tracker
+// that the configuration is for may be running, and so is a socket that nobody has
+// passed.
 func Check(cfg config.Config, build Build) (advice []string, err error) {
 	var notes adviceHandler
 	d := newDaemon(cfg, build, &Log{Logger: slog.New(&notes)})
@@ -33,7 +34,7 @@ func Check(cfg config.Config, build Build) (advice []string, err error) {
 	}
 	var errs []error
 	for _, e := range flatten(err) {
-		if errors.Is(e, syscall.EADDRINUSE) {
+		if errors.Is(e, syscall.EADDRINUSE) || errors.Is(e, errKept) {
 			notes.lines = append(notes.lines, "note: "+e.Error()+" (as it should be, if that is this tracker)")
 			continue
 		}

@@ -173,7 +173,7 @@ func (d *Daemon) Close() {
 		_ = s.Close() // it listens, and nothing was written
 	}
 	if d.keeper != nil {
-		_ = d.keeper.dir.Close() // a directory, opened for reading
+		d.keeper.close()
 	}
 	if d.acme != nil {
 		d.acme.Close()

@@ -22,8 +22,9 @@ type keeper struct {
 	log      *Log
 	limited  *slog.Logger // log, for what happens again and again
 	dir      *os.Root
-	path     string // for messages
-	name     string // in dir
+	lock     *snapshotLock // nil in a check, and where the file system has none
+	path     string        // for messages
+	name     string        // in dir
 	interval time.Duration
 
 	mu    sync.Mutex // guards noted
@@ -61,9 +62,9 @@ func (k *keeper) note(size int64, took time.Duration, err error) (again bool) {
 	return again
 }
 
-// The endings of the files beside a snapshot: one that is being written, one that
-// only shows whether that will be possible, perhaps while another tracker writes,
-// and one that could not be read.
+// The endings of the files beside a snapshot, besides its lock: one that is being
+// written, one that only shows whether that will be possible, perhaps while another
+// tracker writes, and one that could not be read.
 const (
 	unfinished = ".tmp"
 	probe      = ".probe"
@@ -95,7 +96,36 @@ func (d *Daemon) openKeeper() error {
 	if err := d.keeper.writable(); err != nil {
 		return d.cfg.Problem("snapshot.path", "%v", err)
 	}
-	return nil
+	return d.lockKeeper()
+}
+
+// lockKeeper keeps other trackers from the snapshot: they would overwrite each
+// other's in turn. A check only tells whether somebody keeps it.
+func (d *Daemon) lockKeeper() (err error) {
+	k := d.keeper
+	if d.checking {
+		err = snapshotKept(k.dir, k.name)
+	} else {
+		k.lock, err = lockSnapshot(k.dir, k.name, d.become)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errKept):
+		return &keyedError{d.cfg.Problem("snapshot.path", "%v: stop that one, or give each tracker a path of its own", err), err}
+	case errors.Is(err, errNoLocks):
+		d.log.Warn("nothing keeps a second tracker from the snapshot: "+err.Error(), "path", k.path)
+		return nil
+	}
+	return d.cfg.Problem("snapshot.path", "cannot be locked, which keeps other trackers from it: %v", err)
+}
+
+// close lets others have the snapshot.
+func (k *keeper) close() {
+	if k.lock != nil {
+		k.lock.close()
+	}
+	_ = k.dir.Close() // a directory, opened for reading
 }
 
 // writable reports what will keep the snapshot from being written: better at the

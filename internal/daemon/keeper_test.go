@@ -109,7 +109,15 @@ func TestSnapshotThatCannotBeKeptStopsTheStart(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "file"), filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Mkdir(filepath.Join(dir, "swarms.lock"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("none", filepath.Join(dir, "linked.lock")); err != nil {
+		t.Fatal(err)
+	}
 	for name, path := range map[string]string{
+		"no lock":           filepath.Join(dir, "swarms"),
+		"lock elsewhere":    filepath.Join(dir, "linked"),
 		"symbolic link":     filepath.Join(dir, "link"),
 		"no directory":      filepath.Join(dir, "none", "swarms"),
 		"file as directory": filepath.Join(dir, "file", "swarms"),
