@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
+
+	"spate/internal/files"
 )
 
 // TestLoadFileWithoutPermission works as root too: the thread that opens the
@@ -49,7 +51,7 @@ func TestLoadFileDoesNotWaitForAFIFO(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(ModeAllow).LoadFile(path); !errors.Is(err, errNotRegular) {
-		t.Errorf("the error is %v, want %v", err, errNotRegular)
+	if _, err := New(ModeAllow).LoadFile(path); !errors.Is(err, files.ErrNotRegular) {
+		t.Errorf("the error is %v, want %v", err, files.ErrNotRegular)
 	}
 }

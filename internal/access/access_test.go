@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"spate/internal/bittorrent"
+	"spate/internal/files"
 )
 
 const (
@@ -231,8 +232,8 @@ func TestLoadFileErrorsKeepTheList(t *testing.T) {
 		want       error
 	}{
 		{"missing", filepath.Join(dir, "missing"), fs.ErrNotExist},
-		{"directory", dir, errNotRegular},
-		{"device", os.DevNull, errNotRegular},
+		{"directory", dir, files.ErrNotRegular},
+		{"device", os.DevNull, files.ErrNotRegular},
 		{"link to itself", loop, nil},
 		{"empty path", "", fs.ErrNotExist},
 	} {

@@ -4,15 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 
 	"spate/internal/bittorrent"
+	"spate/internal/files"
 )
 
 const (
@@ -38,10 +37,6 @@ const (
 	// digitsV2 is the length of a v2 info hash in hex digits.
 	digitsV2 = 64
 )
-
-// errNotRegular: opening a FIFO would wait for a writer, and a device may never
-// end.
-var errNotRegular = errors.New("not a regular file")
 
 // BadLine is a line of an access list that is none.
 type BadLine struct {
@@ -99,18 +94,15 @@ func (e *FormatError) Error() string {
 // readFile returns the info hashes of the access list at path, as they come.
 // Its errors name the path.
 func readFile(path string) ([]bittorrent.InfoHash, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("access list: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("access list %s: %w", strconv.Quote(path), errNotRegular)
-	}
-	f, err := os.Open(path)
+	f, err := files.OpenRegular(path)
 	if err != nil {
 		return nil, fmt.Errorf("access list: %w", err)
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("access list: %w", err)
+	}
 	hashes, err := read(f, int(min(info.Size()/lineLen+1, maxPrealloc)))
 	if err != nil {
 		return nil, fmt.Errorf("access list %s: %w", strconv.Quote(path), err)

@@ -10,14 +10,22 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"spate/internal/files"
 )
 
 // Load reads the configuration file at path. Keys that it does not give keep
 // their defaults. Its error is a Problems with everything that is wrong:
 // syntax, unknown keys, wrong types, values out of range, and values that do
 // not go together.
-func Load(path string) (Config, error) {
-	data, err := os.ReadFile(path)
+func Load(path string) (Config, error) { return load(path, files.Read) }
+
+// LoadAgain is Load for a tracker that runs, which must not wait for the other end of
+// a FIFO: a path that is no regular file is a problem.
+func LoadAgain(path string) (Config, error) { return load(path, files.ReadRegular) }
+
+func load(path string, read func(string) ([]byte, error)) (Config, error) {
+	data, err := read(path)
 	if err != nil {
 		var pathErr *os.PathError
 		if errors.As(err, &pathErr) {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -345,5 +346,15 @@ func TestReloadOfLimits(t *testing.T) {
 	write("[limits]\nrequests_per_second_per_ip = -1\n")
 	if err := d.Reload(); err == nil || !strings.Contains(text.String(), "the configuration file was not reloaded") {
 		t.Errorf("a broken file: %v", err)
+	}
+	// A FIFO that nobody writes into must not keep the reload, and a stop, waiting.
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Reload(); err == nil || !strings.Contains(err.Error(), "cannot be read: not a regular file") {
+		t.Errorf("a FIFO: %v", err)
 	}
 }

@@ -78,7 +78,7 @@ func (d *Daemon) reloadLimits() error {
 	if file == "" || d.become != nil {
 		return nil // there is none, or it is out of reach
 	}
-	next, err := config.Load(file)
+	next, err := config.LoadAgain(file)
 	if err != nil {
 		d.log.Error("the configuration file was not reloaded", "error", err)
 		return err

@@ -17,6 +17,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"spate/internal/files"
 )
 
 const (
@@ -233,11 +235,11 @@ func loadPair(f CertificateFiles) (*tls.Certificate, error) {
 	if keyFile == "" {
 		keyFile = f.Chain
 	}
-	chain, err := os.ReadFile(f.Chain)
+	chain, err := files.ReadRegular(f.Chain)
 	if err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)
 	}
-	keyBytes, err := os.ReadFile(keyFile)
+	keyBytes, err := files.ReadRegular(keyFile)
 	if err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
 	}

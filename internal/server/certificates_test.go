@@ -7,13 +7,17 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"log/slog"
 	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"spate/internal/files"
 )
 
 // writeTestPair writes a new pair for a name. The times of its files are given,
@@ -47,6 +51,33 @@ func writeTestPair(t *testing.T, f CertificateFiles, name string, modified time.
 	write(f.Chain, "CERTIFICATE", der)
 	if keyToo {
 		write(f.Key, "PRIVATE KEY", keyDER)
+	}
+}
+
+// TestCertificatesOfNoFile: a FIFO that nobody writes into does not keep a reload
+// waiting, nor does a device without an end.
+func TestCertificatesOfNoFile(t *testing.T) {
+	dir := t.TempDir()
+	f := CertificateFiles{Chain: filepath.Join(dir, "crt"), Key: filepath.Join(dir, "key")}
+	for _, exchange := range []func(path string) error{
+		func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		func(path string) error { return os.Symlink("/dev/zero", path) },
+	} {
+		for _, path := range []string{f.Chain, f.Key} {
+			writeTestPair(t, f, "one.test", time.Unix(1, 0), true)
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			if err := exchange(path); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := loadPair(f); !errors.Is(err, files.ErrNotRegular) || !strings.Contains(err.Error(), path) {
+				t.Errorf("%v, want %v with the path", err, files.ErrNotRegular)
+			}
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -1,0 +1,87 @@
+// Package files reads the files of an operator, who may exchange them for anything
+// while the tracker runs.
+package files
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+)
+
+// MaxSize is how many bytes Read and ReadRegular take: far more than any
+// configuration or chain of certificates has.
+const MaxSize = 16 << 20
+
+var (
+	// ErrNotRegular: a FIFO may keep its reader waiting forever, and a device may
+	// never end.
+	ErrNotRegular = errors.New("not a regular file")
+	// ErrTooLarge is for files of more than MaxSize bytes.
+	ErrTooLarge = fmt.Errorf("larger than %d MiB", MaxSize>>20)
+)
+
+// OpenRegular opens a regular file, or a link to one, for reading. It never waits for
+// the other end of a FIFO. Its errors are *os.PathError; that of anything else than a
+// regular file wraps ErrNotRegular.
+func OpenRegular(path string) (*os.File, error) {
+	// Opening a device may have effects of its own, and a socket cannot be opened.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, notRegular(path)
+	}
+	// It may be another file by now.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
+		err = notRegular(path)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func notRegular(path string) error {
+	return &os.PathError{Op: "open", Path: path, Err: ErrNotRegular}
+}
+
+// ReadRegular returns what is in a regular file of at most MaxSize bytes. Its errors
+// are those of OpenRegular and Read.
+func ReadRegular(path string) ([]byte, error) {
+	f, err := OpenRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return read(f)
+}
+
+// Read returns what is in a file of any kind, waiting for it as a FIFO may make it.
+// Its errors are *os.PathError; that of more than MaxSize bytes wraps ErrTooLarge.
+func Read(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return read(f)
+}
+
+func read(f *os.File) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	if err == nil && len(data) > MaxSize {
+		err = &os.PathError{Op: "read", Path: f.Name(), Err: ErrTooLarge}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}

@@ -1,0 +1,60 @@
+package files
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+func TestReadRegular(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	if err := os.WriteFile(at("file"), []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(at("file"), at("link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(at("fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(at("huge"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(at("huge"), MaxSize+1); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		path string
+		want error
+	}{
+		{at("file"), nil},
+		{at("link"), nil},
+		{at("none"), fs.ErrNotExist},
+		{dir, ErrNotRegular},
+		{at("fifo"), ErrNotRegular}, // nobody writes into it
+		{"/dev/zero", ErrNotRegular},
+		{at("huge"), ErrTooLarge},
+	} {
+		data, err := ReadRegular(c.path)
+		if !errors.Is(err, c.want) || (err == nil) != (string(data) == "text") {
+			t.Errorf("%s: %q, %v, want %v", c.path, data, err, c.want)
+		}
+		var named *os.PathError
+		if err != nil && (!errors.As(err, &named) || named.Path != c.path) {
+			t.Errorf("%s: the error does not name the file: %v", c.path, err)
+		}
+	}
+}
+
+func TestRead(t *testing.T) {
+	if _, err := Read("/dev/zero"); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("a file without an end: %v", err)
+	}
+	if data, err := Read(os.DevNull); err != nil || len(data) != 0 {
+		t.Errorf("an empty device: %q, %v", data, err)
+	}
+}
