@@ -29,10 +29,10 @@ func OpenRegular(path string) (*os.File, error) {
 	// Opening a device may have effects of its own, and a socket cannot be opened.
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, openError(path, err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, notRegular(path)
+		return nil, openError(path, ErrNotRegular)
 	}
 	// It may be another file by now.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -40,7 +40,7 @@ func OpenRegular(path string) (*os.File, error) {
 		return nil, err
 	}
 	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
-		err = notRegular(path)
+		err = openError(path, ErrNotRegular)
 	}
 	if err != nil {
 		_ = f.Close()
@@ -49,8 +49,14 @@ func OpenRegular(path string) (*os.File, error) {
 	return f, nil
 }
 
-func notRegular(path string) error {
-	return &os.PathError{Op: "open", Path: path, Err: ErrNotRegular}
+// openError says that a file cannot be opened, which is all that matters to who reads
+// it, whichever call has found out.
+func openError(path string, err error) error {
+	var found *os.PathError
+	if errors.As(err, &found) {
+		err = found.Err
+	}
+	return &os.PathError{Op: "open", Path: path, Err: err}
 }
 
 // ReadRegular returns what is in a regular file of at most MaxSize bytes. Its errors
