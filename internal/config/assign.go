@@ -201,6 +201,7 @@ func setPrefixes(field reflect.Value, node *unstable.Node) error {
 		return needs
 	}
 	var prefixes []netip.Prefix
+	var wrong []string // in one problem: it is one key
 	for it := node.Children(); it.Next(); {
 		element := it.Node()
 		if element.Kind == unstable.Comment {
@@ -211,9 +212,12 @@ func setPrefixes(field reflect.Value, node *unstable.Node) error {
 		}
 		p, err := parsePrefix(string(element.Data))
 		if err != nil {
-			return err
+			wrong = append(wrong, err.Error())
 		}
 		prefixes = append(prefixes, p)
+	}
+	if len(wrong) > 0 {
+		return errNeeds(strings.Join(wrong, "; "))
 	}
 	field.Set(reflect.ValueOf(prefixes))
 	return nil
