@@ -52,7 +52,7 @@ type endpoint struct {
 	path    string
 	address string // as configured
 	kind    EndpointKind
-	rest    string         // of EndpointUnix and EndpointSystemd
+	rest    string         // of EndpointUnix, without links, and EndpointSystemd
 	tcp     netip.AddrPort // of EndpointTCP
 	// dual: a socket of all IPv6 addresses that takes IPv4 as well.
 	dual bool
@@ -72,9 +72,22 @@ func newEndpoint(path, address string, dual bool) (e endpoint, ok bool) {
 		e.tcp = netip.MustParseAddrPort(rest)
 		return e, e.tcp.Port() != 0
 	case kind == EndpointUnix && !strings.HasPrefix(rest, "@"):
-		e.rest = filepath.Clean(rest)
+		e.rest = realPath(rest)
 	}
 	return e, true
+}
+
+// realPath returns the path of a socket's file without links in its directory, where
+// there is one, so that two ways to one file are seen to be that.
+func realPath(path string) string {
+	dir, name := filepath.Split(path) // as it is: Dir takes "link/.." for nothing
+	if real, err := filepath.EvalSymlinks(dir + "."); err == nil {
+		path = filepath.Join(real, name)
+	}
+	if absolute, err := filepath.Abs(path); err == nil {
+		return absolute
+	}
+	return filepath.Clean(path)
 }
 
 // same reports whether both are the same address.
