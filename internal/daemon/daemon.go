@@ -57,8 +57,9 @@ type Daemon struct {
 	operator    []*admin.Server
 	memoryLimit int64 // of the store, in bytes; 0 is none
 
-	listeners []listener // as the server has them, in its order
-	become    *identity  // nil when no privileges are dropped
+	passed    map[string][]*os.File // by the service manager; nil after the setup
+	listeners []listener            // as the server has them, in its order
+	become    *identity             // nil when no privileges are dropped
 
 	descriptors    int          // open files for connections; 0 is unknown
 	maxConnections atomic.Int64 // in force; 0 is no limit
@@ -147,7 +148,9 @@ func (d *Daemon) setup() error {
 	for _, text := range systemNotes(&d.cfg, available, os.DirFS("/")) {
 		d.log.Warn(text)
 	}
+	d.passed = server.Inherited()
 	errs = append(errs, d.openKeeper(), d.openACME(), d.bind(), d.openOperator())
+	d.closePassed()
 	d.sweeper = &sweeper{
 		sweep:    func(now time.Duration) bool { return d.store.Sweep(now, d.access.Allows) },
 		clock:    d.clock,

@@ -82,6 +82,9 @@ func (d *Daemon) byKey(err error) error {
 	if !isJoined {
 		var one *server.ListenError
 		if errors.As(err, &one) {
+			if text := d.passedInstead(d.addressOf(one.Listener), one.Err); text != "" {
+				return d.cfg.Problem(one.Listener, "%s", text)
+			}
 			return &keyedError{d.cfg.Problem(one.Listener, "%v", one.Err), one.Err}
 		}
 		var pair *server.CertificateError
@@ -116,7 +119,6 @@ func (d *Daemon) newHandler() server.Handler {
 func (d *Daemon) wantedListeners() ([]listener, error) {
 	all := d.defaultPair()
 	var problems config.Problems
-	var passed map[string][]*os.File
 	for i := range d.cfg.Listeners {
 		c := &d.cfg.Listeners[i]
 		path := fmt.Sprintf("listeners[%d].address", i)
@@ -124,15 +126,12 @@ func (d *Daemon) wantedListeners() ([]listener, error) {
 		if err != nil {
 			continue // Validate has said so
 		}
-		if kind == config.EndpointSystemd && passed == nil {
-			passed = server.Inherited()
-		}
-		if d.checking && kind == config.EndpointSystemd && len(passed) == 0 {
+		if d.checking && kind == config.EndpointSystemd && len(d.passed) == 0 {
 			d.log.Info(c.Address + " is opened by the service manager: a check does not see it")
 			// In its place, so that what belongs to it is checked.
 			kind, rest = config.EndpointTCP, "127.0.0.1:0"
 		}
-		more, err := further(c, kind, rest, passed)
+		more, err := further(c, kind, rest, d.passed)
 		if err != nil {
 			problems = append(problems, d.cfg.Problem(path, "%v", err))
 		}

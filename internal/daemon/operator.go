@@ -32,6 +32,10 @@ func (d *Daemon) openOperator() error {
 	var errs []error
 	open := func(cfg admin.Config, path string) {
 		s, err := admin.New(cfg, d.sources(), d.limited.logger())
+		if text := d.passedInstead(cfg.Address, err); text != "" {
+			errs = append(errs, d.cfg.Problem(path, "%s", text))
+			return
+		}
 		if err != nil {
 			errs = append(errs, &keyedError{d.cfg.Problem(path, "%s", explain(cfg.Address, err)), err})
 			return

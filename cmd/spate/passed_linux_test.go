@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// TestPassedSocketInTheWay: to the kernel a socket that systemd has opened for the
+// tracker is in use like any other. Who has left the address in the configuration
+// looks in vain for a process that could be stopped.
+func TestPassedSocketInTheWay(t *testing.T) {
+	dir := t.TempDir()
+	binary, file := realBinary(t), filepath.Join(dir, "spate.toml")
+	unix := filepath.Join(dir, "sock")
+	tcp, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	local, err := net.Listen("unix", unix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer local.Close()
+	web, err := tcp.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer web.Close()
+	proxy, err := local.(*net.UnixListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proxy.Close()
+	at := tcp.Addr().String()
+	everywhere := fmt.Sprintf("0.0.0.0:%d", tcp.Addr().(*net.TCPAddr).Port)
+
+	const (
+		served  = "the service manager has opened it, and [[listeners]] address = \"systemd:web\" serves it: needs another one, or none\n"
+		instead = "the service manager has opened it and passed it as %[1]q: serve it by a [[listeners]] table with address = \"systemd:%[1]s\" instead, or take it out of the socket unit\n"
+	)
+	for name, test := range map[string]struct{ text, want string }{
+		"default pair": {
+			"network.use_ipv6 = false\nnetwork.address_ipv4 = \"" + everywhere + "\"\n[[listeners]]\naddress = \"systemd:web\"\n",
+			fmt.Sprintf("%s:2: [network] address_ipv4 = %q: %s", file, everywhere, served),
+		},
+		"unasked for": {
+			"network.use_ipv6 = false\nnetwork.address_ipv4 = \"" + at + "\"\n",
+			fmt.Sprintf("%s:2: [network] address_ipv4 = %q: %s", file, at, fmt.Sprintf(instead, "web")),
+		},
+		"unix": {
+			"network.use_ipv4 = false\nnetwork.use_ipv6 = false\n[[listeners]]\naddress = \"unix:" + unix + "\"\nproxy = \"header\"\n",
+			fmt.Sprintf("%s:4: [[listeners]] address = %q: %s", file, "unix:"+unix, fmt.Sprintf(instead, "proxy")),
+		},
+		"operator's": {
+			"network.use_ipv4 = false\nnetwork.use_ipv6 = false\nadmin.address = \"" + at + "\"\n[[listeners]]\naddress = \"systemd:web\"\n",
+			fmt.Sprintf("%s:3: [admin] address = %q: %s", file, at, served),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			writeFile(t, file, test.text)
+			for _, verb := range []string{"", "check"} { // both are errors
+				cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:proxy exec "$0" $1 -c "$2"`, binary, verb, file)
+				cmd.ExtraFiles = []*os.File{web, proxy}
+				if out, err := cmd.CombinedOutput(); err == nil || string(out) != test.want {
+					t.Errorf("%q: %v\n%swant\n%s", verb, err, out, test.want)
+				}
+			}
+		})
+	}
+}
