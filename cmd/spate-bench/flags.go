@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"spate/internal/bench"
+	"spate/internal/files"
 )
 
 // options is what the command line says.
@@ -81,15 +82,8 @@ func number(to *int) func(string) error {
 
 // checkFiles reports whether the files that were asked for can be written.
 func (o *options) checkFiles() error {
-	for _, path := range []string{o.json, o.markdown} {
-		if path == "" {
-			continue
-		}
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
-		if err != nil {
-			return err
-		}
-		f.Close()
+	if err := files.CheckWritable(o.json, o.markdown); err != nil {
+		return err
 	}
 	if o.plots != "" {
 		return os.MkdirAll(o.plots, 0o755)

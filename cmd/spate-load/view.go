@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/term"
 
+	"spate/internal/files"
 	"spate/internal/load"
 )
 
@@ -116,17 +117,7 @@ func (o *options) checkFiles() error {
 			return err
 		}
 	}
-	for _, path := range []string{o.plot, o.histogram} {
-		if path == "" {
-			continue
-		}
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
-		if err != nil {
-			return err
-		}
-		f.Close()
-	}
-	return nil
+	return files.CheckWritable(o.plot, o.histogram)
 }
 
 // write prints the final report and writes the files that were asked for.

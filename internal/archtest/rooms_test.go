@@ -31,8 +31,8 @@ var rooms = map[string][]string{
 		"internal/swarm", "internal/access", "internal/server", "internal/tracker", "internal/config",
 	},
 	"cmd/spate":       {"internal/daemon", "internal/config"},
-	"cmd/spate-load":  {"internal/load"},
-	"cmd/spate-bench": {"internal/bench"},
+	"cmd/spate-load":  {"internal/load", "internal/files"},
+	"cmd/spate-bench": {"internal/bench", "internal/files"},
 	// It tries the built commands; only the list of keys it takes from their code.
 	"internal/opstest": {"internal/config"},
 	// Measurements may look into every room; no room may look back.

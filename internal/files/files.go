@@ -1,5 +1,5 @@
-// Package files reads the files of an operator, who may exchange them for anything
-// while the tracker runs.
+// Package files opens the files that an operator names. They may be anything, and be
+// exchanged for anything while a program runs.
 package files
 
 import (
@@ -90,4 +90,23 @@ func read(f *os.File) ([]byte, error) {
 		return nil, err
 	}
 	return data, nil
+}
+
+// CheckWritable reports the first of paths that cannot be opened for writing, before
+// the work whose results are to go there. What is in a file stays; one that is missing
+// is made. Empty paths stand for files that nobody asked for. Errors are *os.PathError.
+func CheckWritable(paths ...string) error {
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+		if err != nil {
+			return err
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

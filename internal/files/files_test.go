@@ -58,3 +58,26 @@ func TestRead(t *testing.T) {
 		t.Errorf("an empty device: %q, %v", data, err)
 	}
 }
+
+func TestCheckWritable(t *testing.T) {
+	dir := t.TempDir()
+	kept, made, nowhere := filepath.Join(dir, "kept"), filepath.Join(dir, "made"), filepath.Join(dir, "none", "file")
+	if err := os.WriteFile(kept, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckWritable("", kept, made); err != nil {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(kept); err != nil || string(text) != "text" {
+		t.Errorf("what was there has become %q, %v", text, err)
+	}
+	if _, err := os.Stat(made); err != nil {
+		t.Error(err)
+	}
+	for _, path := range []string{nowhere, dir} {
+		var failed *fs.PathError
+		if err := CheckWritable(kept, path); !errors.As(err, &failed) || failed.Path != path {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
