@@ -122,17 +122,8 @@ func (f *acceptFault) pace() (fails int, steady time.Duration) {
 	return fails, steady
 }
 
-// acceptTracker has a listener for event loops, and one for goroutines.
-const acceptTracker = `
-socket_workers = 2
-[network]
-use_ipv6 = false
-address_ipv4 = "127.0.0.1:0"
-tls_certificate_path = "cert.pem"
-tls_private_key_path = "key.pem"
-[[listeners]]
-address = "127.0.0.1:0"
-tls = true
+// acceptTracker has an operator's listener besides.
+const acceptTracker = bothDrivers + `
 [admin]
 address = "unix:%s"
 `

@@ -48,18 +48,9 @@ func (w *wallClock) tell(n *notification) verdict {
 
 const clockYear = 365 * 24 * time.Hour
 
-// clockTracker has a listener for each driver, and one whose clients have
-// addresses that limits hold for. Its numbers are max_peer_age, and the timeouts.
-const clockTracker = `
-socket_workers = 2
-[network]
-use_ipv6 = false
-address_ipv4 = "127.0.0.1:0"
-tls_certificate_path = "cert.pem"
-tls_private_key_path = "key.pem"
-[[listeners]]
-address = "127.0.0.1:0"
-tls = true
+// clockTracker has a listener more, whose clients have addresses that limits hold for.
+// Its numbers are max_peer_age, and the timeouts.
+const clockTracker = bothDrivers + `
 [[listeners]]
 address = "127.0.0.1:0"
 proxy = "header"

@@ -17,6 +17,20 @@ import (
 // patience is how long a test waits for something that has to happen.
 const patience = 30 * time.Second
 
+// bothDrivers begins the configuration of a tracker with a listener for event loops,
+// and one for goroutines. It needs a certificate beside it.
+const bothDrivers = `
+socket_workers = 2
+[network]
+use_ipv6 = false
+address_ipv4 = "127.0.0.1:0"
+tls_certificate_path = "cert.pem"
+tls_private_key_path = "key.pem"
+[[listeners]]
+address = "127.0.0.1:0"
+tls = true
+`
+
 // shortDir returns a directory whose path is short enough for sockets.
 func shortDir(t *testing.T) string {
 	t.Helper()
