@@ -123,17 +123,7 @@ func TestDeadlinesTakeTurns(t *testing.T) {
 	s := newTestServer(t, 1)
 	l := loopsOf(s)[0]
 	const crowd = expireBatch + 10
-	for range crowd {
-		c, err := net.Dial("tcp", s.Addrs()[0].String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		if _, err := io.WriteString(c, "GET /"); err != nil {
-			t.Fatal(err)
-		}
-		step(t, l)
-	}
+	beginHeads(t, l, crowd)
 	l.now += 2 * testHeadLimit
 	for _, left := range []int{10, 0} {
 		l.expireDue()

@@ -95,6 +95,23 @@ func ask(t *testing.T, c net.Conn, l *epollLoop) {
 	}
 }
 
+// beginHeads connects n clients until the end of the test, which each send the start of
+// a head to l.
+func beginHeads(t *testing.T, l *epollLoop, n int) {
+	t.Helper()
+	for range n {
+		c, err := net.Dial("tcp", l.d.s.Addrs()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		if _, err := io.WriteString(c, "GET /"); err != nil {
+			t.Fatal(err)
+		}
+		step(t, l)
+	}
+}
+
 func TestRecordIsSmallAndWithoutPointers(t *testing.T) {
 	// With 16 bytes of the wheel an idle connection costs 64.
 	if size := unsafe.Sizeof(record{}); size > 48 {
@@ -187,17 +204,7 @@ func TestHeldMemoryIsBounded(t *testing.T) {
 	l := loopsOf(s)[0]
 	budget := loop.NewBudget(2 << 10)
 	l.buffers = loop.NewBuffers(budget)
-	for range 10 {
-		c, err := net.Dial("tcp", s.Addrs()[0].String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		if _, err := io.WriteString(c, "GET /"); err != nil {
-			t.Fatal(err)
-		}
-		step(t, l)
-	}
+	beginHeads(t, l, 10)
 	if n, lent := l.ids.Used(), budget.Lent(); n != 3 || lent != 3<<10 {
 		t.Errorf("%d connections hold %d bytes", n, lent)
 	}
