@@ -140,7 +140,11 @@ func (k *keeper) writable() error {
 	if err != nil {
 		return fmt.Errorf("cannot be written: %w", err)
 	}
-	return errors.Join(f.Close(), k.dir.Remove(k.name+probe))
+	err = k.dir.Remove(k.name + probe)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // another start or check tried at the same time, and was faster
+	}
+	return errors.Join(f.Close(), err)
 }
 
 // restore loads the snapshot, where there is one. A damaged one is put aside, and

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -217,4 +218,25 @@ func TestSnapshotIsWrittenEveryInterval(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTrialsAtTheSameTime: a check that runs while a tracker starts does not keep it
+// from that.
+func TestTrialsAtTheSameTime(t *testing.T) {
+	k := newKeeper(t, filepath.Join(t.TempDir(), "swarms"), &Log{Logger: slog.New(slog.DiscardHandler)})
+	var trials sync.WaitGroup
+	for range 8 {
+		trials.Go(func() {
+			for range 200 {
+				if err := k.writable(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	trials.Wait()
+	if _, err := k.dir.Lstat(k.name + probe); err == nil {
+		t.Error("a trial was left behind")
+	}
 }

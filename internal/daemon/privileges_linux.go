@@ -151,7 +151,11 @@ func (r reader) checkCreate(path string) error {
 		if err != nil {
 			return fmt.Errorf("user %d, group %d cannot make /%s below %s: %w", r.id.uid, r.id.gid, path, r.id.root, err)
 		}
-		return errors.Join(unix.Close(fd), unix.Unlink("/"+path))
+		err = unix.Unlink("/" + path)
+		if errors.Is(err, unix.ENOENT) {
+			err = nil // another start or check tried at the same time, and was faster
+		}
+		return errors.Join(unix.Close(fd), err)
 	})
 }
 
