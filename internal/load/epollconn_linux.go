@@ -30,7 +30,7 @@ func (l *epollLoop) handle(i int, events uint32) {
 	case s.slow:
 		l.readLater(s, i)
 	default:
-		l.receive(s, i)
+		l.receive(s, i, events&(unix.EPOLLRDHUP|unix.EPOLLHUP) != 0)
 	}
 }
 
@@ -54,10 +54,12 @@ func (l *epollLoop) flush(s *slot, i int) {
 }
 
 // receive reads what has come. Events are edge-triggered: it reads until there
-// is nothing more.
-func (l *epollLoop) receive(s *slot, i int) {
+// is nothing more. Where the tracker's end came together with bytes, which ended
+// says, no other event will tell of it: it reads up to that end.
+func (l *epollLoop) receive(s *slot, i int, ended bool) {
 	for s.fd >= 0 {
-		if n := l.read(s, i, l.scratch); n < len(l.scratch) {
+		n := l.read(s, i, l.scratch)
+		if n < 0 || n < len(l.scratch) && !ended {
 			return
 		}
 	}
