@@ -52,7 +52,7 @@ func (c *client) run(t term) {
 			return
 		}
 		if err != nil {
-			c.t.failed(&c.flight, faultOf(err))
+			c.t.failed(&c.flight, faultOf(err), err)
 			c.hangUp()
 		}
 	}
@@ -77,7 +77,7 @@ func (c *client) connect(ctx context.Context) bool {
 	conn, own, err := c.d.dial(ctx, slot)
 	if err != nil {
 		if ctx.Err() == nil {
-			c.t.notConnected(faultOf(err))
+			c.t.notConnected(faultOf(err), err)
 			sleepUntil(ctx, time.Now().Add(redialAfter))
 		}
 		return false
@@ -129,9 +129,9 @@ func (c *client) exchange(ctx context.Context) error {
 		n, err := c.conn.Read(c.buf[filled:limit])
 		filled += n
 		c.t.received(n)
-		reply, done, bad := splitReply(c.buf[:filled], err == io.EOF)
-		if bad || filled > maxReply {
-			c.t.malformed(&c.flight, c.buf[:filled])
+		reply, done, wrong := splitReply(c.buf[:filled], err == io.EOF)
+		if wrong != "" || filled > maxReply {
+			c.t.malformed(&c.flight, wrong, c.buf[:filled])
 			c.hangUp()
 			return nil
 		}

@@ -38,6 +38,7 @@ type slot struct {
 	later    bool      // in the loop's slow
 	nextRead time.Time // of a slow reader
 	fresh    bool      // has not sent its PROXY header
+	opening  bool      // not known to be connected
 	unsent   []byte    // rest of flight.head
 	partial  []byte    // what has come of a reply that is not whole
 }
@@ -60,7 +61,7 @@ func (w *worker) runLoop(t term) {
 	l.target, l.family = sockaddr(w.dialer.target)
 	var err error
 	if l.ep, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
-		w.notConnected(FaultConnect)
+		w.notConnected(FaultConnect, err)
 		return
 	}
 	defer unix.Close(l.ep)
@@ -205,11 +206,9 @@ func (l *epollLoop) send(i int, due, now time.Time) {
 	s := &l.slots[i]
 	if s.fd < 0 {
 		if err := l.connect(s, i); err != nil {
-			l.w.notConnected(faultOf(err))
+			l.w.notConnected(faultOf(err), err)
 			l.close(s)
-			// Tried again at the next tick, so that a tracker that is down is not
-			// met by a busy loop.
-			s.refused = true
+			s.refused = true // as in broken
 			return
 		}
 	}
@@ -241,7 +240,7 @@ func (l *epollLoop) connect(s *slot, i int) error {
 	if err != nil {
 		return err
 	}
-	s.fd, s.fresh = fd, true
+	s.fd, s.fresh, s.opening = fd, true, true
 	s.client.slot = l.w.nextSlot()
 	if s.slow {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, slowBuffer)
@@ -263,7 +262,6 @@ func (l *epollLoop) connect(s *slot, i int) error {
 	if err := unix.EpollCtl(l.ep, unix.EPOLL_CTL_ADD, fd, &e); err != nil {
 		return err
 	}
-	l.w.opened(nil)
 	return nil
 }
 

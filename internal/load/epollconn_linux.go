@@ -37,6 +37,10 @@ func (l *epollLoop) handle(i int, events uint32) {
 // flush sends what the socket takes.
 func (l *epollLoop) flush(s *slot, i int) {
 	n, err := loop.Send(s.fd, s.unsent, false)
+	if err == 0 && s.opening {
+		s.opening = false
+		l.w.opened(nil)
+	}
 	switch {
 	case err == 0 && n == len(s.unsent):
 		l.w.sent(len(s.flight.head))
@@ -122,7 +126,7 @@ func (l *epollLoop) readSlow(now time.Time) time.Duration {
 func (l *epollLoop) take(s *slot, i int, b []byte, eof bool) {
 	if !s.inFlight {
 		if len(b) > 0 {
-			l.w.notConnected(FaultBadReply) // more than was asked for
+			l.w.notConnected(FaultBadReply, nil) // more than was asked for
 		}
 		l.close(s) // an idle connection that the tracker ended: it is opened again when needed
 		return
@@ -131,10 +135,10 @@ func (l *epollLoop) take(s *slot, i int, b []byte, eof bool) {
 		s.partial = append(s.partial, b...)
 		b = s.partial
 	}
-	reply, done, bad := splitReply(b, eof)
+	reply, done, wrong := splitReply(b, eof)
 	switch {
-	case bad || len(b) > maxReply:
-		l.w.malformed(&s.flight, b)
+	case wrong != "" || len(b) > maxReply:
+		l.w.malformed(&s.flight, wrong, b)
 		l.close(s)
 		l.release(s, i)
 	case done:
@@ -163,7 +167,13 @@ func (l *epollLoop) broken(s *slot, i int, err error) {
 	if !s.inFlight {
 		return
 	}
-	l.w.failed(&s.flight, faultOf(err))
+	l.w.failed(&s.flight, faultOf(err), err)
+	if s.opening {
+		// Tried again at the next tick, so that a tracker that is down is not met
+		// by a busy loop.
+		s.inFlight, s.refused = false, true
+		return
+	}
 	l.release(s, i)
 }
 
@@ -175,7 +185,7 @@ func (l *epollLoop) expire(now time.Time) {
 		switch {
 		case s.inFlight && now.After(s.deadline):
 			l.close(s)
-			l.w.failed(&s.flight, FaultTimeout)
+			l.w.failed(&s.flight, FaultTimeout, nil)
 			l.release(s, i)
 		case s.refused:
 			s.refused = false

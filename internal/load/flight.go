@@ -53,8 +53,9 @@ func (t *traffic) prepare(f *flight, due time.Time, slot int, own netip.Addr) {
 	}
 }
 
-// failed notes that f got no whole reply.
-func (t *traffic) failed(f *flight, fault Fault) {
+// failed notes that f got no whole reply, and the error of that, if there is one.
+func (t *traffic) failed(f *flight, fault Fault, err error) {
+	t.exampleError(fault, err)
 	t.meter.mu.Lock()
 	t.meter.t.Faults[fault]++
 	t.meter.mu.Unlock()
@@ -177,6 +178,19 @@ func (t *traffic) example(f Fault, what string, reply []byte) {
 	t.meter.t.Examples[f] = fmt.Sprintf("%s, in %d bytes: %s", what, len(reply), shown)
 }
 
+// exampleError keeps what the system or TLS says of a fault whose name does not
+// explain it, if it is the first of that fault.
+func (t *traffic) exampleError(f Fault, err error) {
+	if err == nil || f != FaultTLS && f != FaultConnect {
+		return
+	}
+	t.meter.mu.Lock()
+	defer t.meter.mu.Unlock()
+	if t.meter.t.Examples[f] == "" {
+		t.meter.t.Examples[f] = err.Error()
+	}
+}
+
 func appendPeers(dst []netip.AddrPort, r *bittorrent.AnnounceReply) []netip.AddrPort {
 	for p := r.Peers; len(p) >= bittorrent.CompactLen4; p = p[bittorrent.CompactLen4:] {
 		dst = append(dst, netip.AddrPortFrom(netip.AddrFrom4([4]byte(p)), uint16(p[4])<<8|uint16(p[5])))
@@ -287,15 +301,21 @@ func (t *traffic) waited(d time.Duration) {
 	t.meter.mu.Unlock()
 }
 
-// notConnected notes a fault before there was a request.
-func (t *traffic) notConnected(f Fault) {
+// notConnected notes a fault before there was a request, and its error, if there
+// is one.
+func (t *traffic) notConnected(f Fault, err error) {
+	t.exampleError(f, err)
 	t.meter.mu.Lock()
 	t.meter.t.Faults[f]++
 	t.meter.mu.Unlock()
 }
 
-// malformed notes a reply to f that is not HTTP, or not what was asked for.
-func (t *traffic) malformed(f *flight, got []byte) {
-	t.example(FaultBadReply, "not one HTTP reply with a length of at most 128 KiB", got)
-	t.failed(f, FaultBadReply)
+// malformed notes a reply to f that is wrong as HTTP, or, where wrong is empty,
+// too long.
+func (t *traffic) malformed(f *flight, wrong string, got []byte) {
+	if wrong == "" {
+		wrong = "longer than 128 KiB"
+	}
+	t.example(FaultBadReply, wrong, got)
+	t.failed(f, FaultBadReply, nil)
 }

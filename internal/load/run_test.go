@@ -154,6 +154,23 @@ func TestATrackerThatIsDown(t *testing.T) {
 	if r.Tally.Faults[FaultRefused] == 0 || r.Tally.Answered() != 0 {
 		t.Errorf("%d connections refused and %d replies, want some and none", r.Tally.Faults[FaultRefused], r.Tally.Answered())
 	}
+	if r.Tally.Opened != 0 {
+		t.Errorf("%d connections are said to have been opened, want none", r.Tally.Opened)
+	}
+	// Each of the connections is tried once a tick.
+	if got, most := r.Tally.Faults[FaultRefused], uint64(2*cfg.NumConnections*10); got > most {
+		t.Errorf("%d connections were tried in a second, want %d at most", got, most)
+	}
+}
+
+// What TLS says is the only hint to why no handshake succeeds.
+func TestAHandshakeThatFailsIsExplained(t *testing.T) {
+	cfg := busyConfig(newToyTracker(t, "", false).address())
+	cfg.EnableTLS = true
+	r := runAgainst(t, cfg, func(total *Tally) bool { return total.Faults.Total() > 0 })
+	if got := r.Tally.Examples[FaultTLS]; !strings.Contains(got, "does not look like a TLS handshake") {
+		t.Errorf("the example is %q", got)
+	}
 }
 
 func TestSearchFindsARateThatHolds(t *testing.T) {

@@ -110,8 +110,9 @@ type Tally struct {
 	Cut      uint64        // requests that were under way when the run was interrupted
 	CutAfter time.Duration // how long the oldest of Unsent and Cut had been due
 	Latency  [kindCount]*hdrhistogram.Histogram
-	// Examples say of the first reply with a fault what is wrong with it, for the
-	// faults of which the name alone does not. Bytes from the wire are escaped.
+	// Examples say of the first reply with a fault, or of the first error, what is
+	// wrong, for the faults of which the name alone does not. Bytes from the wire
+	// are escaped.
 	Examples [faultCount]string
 }
 
