@@ -117,6 +117,18 @@ func TestSweepLetsNewConnectionsAsk(t *testing.T) {
 	}
 }
 
+// TestDrainOutlastsAHandshake: a client whose first packet came just before the stop
+// sends its request a round trip later, which may lead around half the world.
+func TestDrainOutlastsAHandshake(t *testing.T) {
+	const farthest = 300 * time.Millisecond
+	if got := phaseEnd(phaseDraining, 5*time.Second); got < farthest {
+		t.Errorf("connections arrive for %v, and would be reset by then", got)
+	}
+	if got := phaseEnd(phaseDraining, time.Second); got > 250*time.Millisecond {
+		t.Errorf("%v of one second go by without a reply being hurried", got)
+	}
+}
+
 // TestDeadlinesTakeTurns: a crowd whose deadlines pass together does not keep
 // others waiting, and does not wait itself.
 func TestDeadlinesTakeTurns(t *testing.T) {

@@ -18,8 +18,8 @@ const haveLoops = true
 const (
 	// drainAccept is for how long a stopping server still accepts connections
 	// whose first packet had come before, their handshake being under way, and for how
-	// long such a one may then be silent.
-	drainAccept = 100 * time.Millisecond
+	// long such a one may then be silent: a round trip to the far side of the world.
+	drainAccept = 300 * time.Millisecond
 	// heldLimit is how many bytes of partial heads and unsent replies all
 	// loops hold together. Beyond it, connections that need more are closed.
 	heldLimit = 256 << 20
