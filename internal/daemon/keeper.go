@@ -22,6 +22,7 @@ type keeper struct {
 	log      *Log
 	limited  *slog.Logger // log, for what happens again and again
 	dir      *os.Root
+	home     string        // its path; empty where that is out of reach, after a change of the root directory
 	lock     *snapshotLock // nil in a check, and where the file system has none
 	path     string        // for messages
 	name     string        // in dir
@@ -89,6 +90,9 @@ func (d *Daemon) openKeeper() error {
 		store: d.store, clock: d.clock, log: d.log, limited: d.limited.logger(), dir: dir, path: path, name: name,
 		interval: time.Duration(d.cfg.Snapshot.Interval) * time.Second,
 		noted:    writes{good: true},
+	}
+	if d.become == nil {
+		d.keeper.home = filepath.Dir(path)
 	}
 	if info, err := dir.Stat(d.keeper.name); err == nil {
 		d.keeper.noted.last, d.keeper.noted.size = info.ModTime(), info.Size()
@@ -222,6 +226,9 @@ func (k *keeper) write(ctx context.Context, log *slog.Logger) error {
 }
 
 func (k *keeper) replace(ctx context.Context) (size int64, err error) {
+	if err := k.follow(); err != nil {
+		return 0, err
+	}
 	f, err := k.dir.OpenFile(k.name+unfinished, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, err

@@ -240,3 +240,43 @@ func TestTrialsAtTheSameTime(t *testing.T) {
 		t.Error("a trial was left behind")
 	}
 }
+
+// TestSnapshotFollowsItsDirectory: one that was moved away, and made anew, has the next
+// snapshot where the next start will look for it.
+func TestSnapshotFollowsItsDirectory(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "state")
+	path := filepath.Join(home, "swarms")
+	var text lockedBuilder
+	if err := os.Mkdir(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	k := newKeeper(t, path, &Log{Logger: slog.New(slog.NewTextHandler(&text, nil))})
+	k.home = home
+	if err := k.write(t.Context(), k.limited); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(home, home+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.write(t.Context(), k.limited); err == nil || !strings.Contains(err.Error(), home+": no such file") {
+		t.Errorf("without the directory it says %v", err)
+	}
+	for range 2 {
+		if err := os.MkdirAll(home, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.write(t.Context(), k.limited); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := strings.Count(text.String(), "another one now"); got != 1 {
+		t.Errorf("the log says %d times that the directory is another one:\n%s", got, text.String())
+	}
+	if err := snapshotKept(k.dir, k.name); err != nil || k.lock == nil {
+		t.Errorf("the lock was left behind: %v", err)
+	}
+	k.close()
+}

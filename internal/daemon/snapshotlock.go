@@ -129,3 +129,31 @@ func holder(f *os.File) error {
 	}
 	return fmt.Errorf("%w: process %d", errKept, lock.Pid)
 }
+
+// follow goes to the directory that the snapshot's path leads to now, where that was
+// made anew or something was mounted over it: no start would find what is written to
+// the one from before.
+func (k *keeper) follow() error {
+	if k.home == "" {
+		return nil
+	}
+	there, err := os.Stat(k.home)
+	if err != nil {
+		return err
+	}
+	if here, err := k.dir.Stat("."); err == nil && os.SameFile(here, there) {
+		return nil
+	}
+	dir, err := os.OpenRoot(k.home)
+	if err != nil {
+		return err
+	}
+	lock, err := lockSnapshot(dir, k.name, nil)
+	if err != nil && !errors.Is(err, errNoLocks) {
+		return errors.Join(err, dir.Close())
+	}
+	k.close()
+	k.dir, k.lock = dir, lock
+	k.log.Warn("the snapshot's directory is another one now, and it is written there", "path", k.path)
+	return nil
+}
