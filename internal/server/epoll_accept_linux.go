@@ -153,9 +153,10 @@ func (l *epollLoop) pause(e *epollListener, errno unix.Errno) error {
 	return l.rest(acceptPause)
 }
 
-// rest stops accepting for a while.
+// rest stops accepting for a while. That begins now: the time of this wake-up may be
+// longer ago than the pause is long.
 func (l *epollLoop) rest(d time.Duration) error {
-	l.pausedUntil = l.now + d
+	l.pausedUntil = l.d.s.rules.cfg.Clock() + d
 	for i := range l.listeners {
 		if err := l.poller.Remove(l.listeners[i].fd); err != nil {
 			return err

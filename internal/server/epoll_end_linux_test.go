@@ -219,3 +219,25 @@ func TestNewConnectionsHaveTheirTurn(t *testing.T) {
 		t.Errorf("%d connections are left, want %d", got, want)
 	}
 }
+
+// TestRestBeginsWhenAcceptingFailed: not when the loop woke up, which may be longer ago
+// than the rest is long.
+func TestRestBeginsWhenAcceptingFailed(t *testing.T) {
+	const now = time.Second
+	s, err := New(Config{
+		Listeners: []Listener{{Network: NetworkTCP4, Address: loopbackAny}}, Workers: 1, HeadTimeout: testHeadLimit,
+		ShutdownTimeout: testPatience, Clock: func() time.Duration { return now },
+	}, func() Handler { return constantHandler{} }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	l := loopsOf(s)[0]
+	l.now = now - time.Minute
+	if err := l.rest(acceptRetry); err != nil {
+		t.Fatal(err)
+	}
+	if want := now + acceptRetry; l.pausedUntil != want {
+		t.Errorf("accepting rests until %v, want %v", l.pausedUntil, want)
+	}
+}
