@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -71,5 +72,30 @@ func TestPassedSocketInTheWay(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPassedSocketThatNobodyServes: connections to it would wait without a word.
+func TestPassedSocketThatNobodyServes(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "spate.toml")
+	writeFile(t, file, "network.use_ipv4 = false\nnetwork.use_ipv6 = false\n[[listeners]]\naddress = \"systemd:web\"\n")
+	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:spare exec "$0" check -c "$1"`, realBinary(t), file)
+	for range 2 {
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		f, err := l.(*net.TCPListener).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+	}
+	const want = `warn: nobody serves the socket that the service manager passed as "spare", and who connects to it waits: it needs a [[listeners]] table with address = "systemd:spare"`
+	out, err := cmd.CombinedOutput()
+	if err != nil || strings.Count(string(out), "nobody serves") != 1 || !strings.Contains(string(out), want) {
+		t.Errorf("%v\n%swant\n%s", err, out, want)
 	}
 }

@@ -7,6 +7,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -150,7 +151,7 @@ func (d *Daemon) setup() error {
 	}
 	d.passed = server.Inherited()
 	errs = append(errs, d.openKeeper(), d.openACME(), d.bind(), d.openOperator())
-	d.closePassed()
+	unserved := d.closePassed()
 	d.sweeper = &sweeper{
 		sweep:    func(now time.Duration) bool { return d.store.Sweep(now, d.access.Allows) },
 		clock:    d.clock,
@@ -158,6 +159,9 @@ func (d *Daemon) setup() error {
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
+	}
+	for _, name := range unserved {
+		d.log.Warn(fmt.Sprintf("nobody serves the socket that the service manager passed as %q, and who connects to it waits: it needs a [[listeners]] table with address = %q", name, "systemd:"+name))
 	}
 	// Last, so that who connects meanwhile waits in the kernel's queue.
 	return d.restore()

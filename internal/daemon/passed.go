@@ -14,14 +14,31 @@ import (
 	"spate/internal/config"
 )
 
-// closePassed closes what the service manager passed; the server has copies.
-func (d *Daemon) closePassed() {
-	for _, files := range d.passed {
+// closePassed closes what the service manager passed; the server has copies. It
+// returns the names of those that nobody serves.
+func (d *Daemon) closePassed() (unserved []string) {
+	for name, files := range d.passed {
 		for _, f := range files {
 			_ = f.Close() // a socket that listens
 		}
+		if d.serving(name) == nil {
+			unserved = append(unserved, name)
+		}
 	}
 	d.passed = nil
+	slices.Sort(unserved)
+	return unserved
+}
+
+// serving returns the [[listeners]] table that serves the sockets passed under a name.
+func (d *Daemon) serving(name string) *config.Listener {
+	for i := range d.cfg.Listeners {
+		l := &d.cfg.Listeners[i]
+		if kind, rest, err := l.Endpoint(); err == nil && kind == config.EndpointSystemd && rest == name {
+			return l
+		}
+	}
+	return nil
 }
 
 // addressOf returns the address that the configuration gives at path, "" for a key
@@ -51,10 +68,8 @@ func (d *Daemon) passedInstead(address string, err error) string {
 		if !slices.ContainsFunc(files, func(f *os.File) bool { return listensOn(f, address) }) {
 			continue
 		}
-		for _, l := range d.cfg.Listeners {
-			if kind, rest, err := l.Endpoint(); err == nil && kind == config.EndpointSystemd && rest == name {
-				return fmt.Sprintf("the service manager has opened it, and [[listeners]] address = %q serves it: needs another one, or none", l.Address)
-			}
+		if l := d.serving(name); l != nil {
+			return fmt.Sprintf("the service manager has opened it, and [[listeners]] address = %q serves it: needs another one, or none", l.Address)
 		}
 		return fmt.Sprintf("the service manager has opened it and passed it as %q: serve it by a [[listeners]] table with address = %q instead, or take it out of the socket unit", name, "systemd:"+name)
 	}
