@@ -24,7 +24,9 @@ function bytes(n) {
   }
   return [round(n, 0), "B"];
 }
+// micros writes a time; 0 is that of no request.
 function micros(n) {
+  if (n === 0) return ["–", ""];
   if (n >= 1000) return [round(n / 1000, 1), "ms"];
   return [round(n, n < 10 ? 2 : 0), "µs"];
 }
@@ -200,11 +202,12 @@ function bars(id, counts, none) {
 }
 
 function split(oneName, one, twoName, two) {
-  const box = element("div", "split" + (one + two ? "" : " empty")), ends = element("div", "ends"), track = element("div", "track");
+  const box = element("div", "split"), ends = element("div", "ends"), track = element("div", "track");
   ends.append(element("span", "", `${joined(short(one))} ${oneName}`), element("span", "", `${joined(short(two))} ${twoName}`));
   const bar = element("div", "one");
   bar.style.width = one + two ? one / (one + two) * 100 + "%" : "0";
-  track.append(bar, element("div", "two"));
+  track.append(bar);
+  if (two) track.append(element("div", "two"));
   box.append(ends, track);
   return box;
 }
