@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -62,14 +63,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parseFlags(verb, args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
-		return 0
+		_, err = fmt.Fprint(stdout, usage)
+		return failed(stderr, err)
 	case err != nil:
 		fmt.Fprintf(stderr, "spate-bench: %v\n\n%s", err, usage)
 		return 2
 	case o.version:
-		fmt.Fprintln(stdout, version)
-		return 0
+		_, err = fmt.Fprintln(stdout, version)
+		return failed(stderr, err)
 	}
 	switch verb {
 	case "compare":
@@ -82,11 +83,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	default:
 		err = o.measure(ctx, stdout, stderr)
 	}
-	if err != nil {
-		fmt.Fprintf(stderr, "spate-bench: %v\n", err)
-		return 1
+	return failed(stderr, err)
+}
+
+// failed prints what went wrong, if anything, and returns the exit code.
+func failed(stderr io.Writer, err error) int {
+	if err == nil {
+		return 0
 	}
-	return 0
+	fmt.Fprintf(stderr, "spate-bench: %v\n", err)
+	return 1
 }
 
 func compare(files []string, stdout io.Writer) (worse int, err error) {
@@ -98,7 +104,10 @@ func compare(files []string, stdout io.Writer) (worse int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return bench.Compare(stdout, before, after), nil
+	var text bytes.Buffer
+	worse = bench.Compare(&text, before, after)
+	_, err = stdout.Write(text.Bytes())
+	return worse, err
 }
 
 // report writes what was asked for of results that were measured before.
@@ -139,25 +148,32 @@ func (o *options) measure(ctx context.Context, stdout, stderr io.Writer) error {
 	return errors.Join(err, o.write(result, stdout))
 }
 
+// write writes all that was asked for, and then says what could not be: an hour of
+// measuring is not lost for the first of them.
 func (o *options) write(result *bench.Result, stdout io.Writer) error {
+	var errs []error
 	if o.json != "" {
-		if err := writeTo(o.json, result.Write); err != nil {
-			return err
-		}
+		errs = append(errs, writeTo(o.json, result.Write))
 	}
 	if o.plots != "" {
-		if err := os.MkdirAll(o.plots, 0o755); err != nil {
-			return err
+		err := os.MkdirAll(o.plots, 0o755)
+		if err == nil {
+			_, err = result.Plot(o.plots, o.format)
 		}
-		if _, err := result.Plot(o.plots, o.format); err != nil {
-			return err
-		}
+		errs = append(errs, err)
+	}
+	tables := func(w io.Writer) error {
+		var text bytes.Buffer
+		result.WriteMarkdown(&text)
+		_, err := w.Write(text.Bytes())
+		return err
 	}
 	if o.markdown != "" {
-		return writeTo(o.markdown, func(w io.Writer) error { result.WriteMarkdown(w); return nil })
+		errs = append(errs, writeTo(o.markdown, tables))
+	} else {
+		errs = append(errs, tables(stdout))
 	}
-	result.WriteMarkdown(stdout)
-	return nil
+	return errors.Join(errs...)
 }
 
 func writeTo(path string, write func(io.Writer) error) error {
@@ -167,7 +183,7 @@ func writeTo(path string, write func(io.Writer) error) error {
 	}
 	if err := write(f); err != nil {
 		f.Close()
-		return fmt.Errorf("%s: %w", path, err)
+		return err
 	}
 	return f.Close()
 }

@@ -56,3 +56,27 @@ func TestCommandLine(t *testing.T) {
 		})
 	}
 }
+
+// What cannot be written is named, and the rest is written all the same.
+func TestOutputIsFull(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	result := filepath.Join(t.TempDir(), "result.json")
+	if err := os.WriteFile(result, []byte(`{"samples":[{"tracker":"a","workload":"w","cpu_us":10}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"-h"}, {"-v"}, {"report", result}, {"compare", result, result}, {"report", "--markdown", "/dev/full", result}} {
+		var stderr bytes.Buffer
+		if code := run(context.Background(), args, full, &stderr); code != 1 || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("%v ends with %d and says %q", args, code, &stderr)
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	code := run(context.Background(), []string{"report", "--json", "/dev/full", result}, &stdout, &stderr)
+	if code != 1 || !strings.Contains(stderr.String(), "no space left") || !strings.Contains(stdout.String(), "### w") {
+		t.Errorf("exit %d, %q, and the tables are %q", code, &stderr, &stdout)
+	}
+}

@@ -28,17 +28,17 @@ func run(args []string, stdout, stderr io.Writer) int {
 	o, err := parseFlags(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
-		return 0
+		_, err = fmt.Fprint(stdout, usage)
+		return failed(stderr, err)
 	case err != nil:
 		fmt.Fprintf(stderr, "spate-load: %v\n\n%s", err, usage)
 		return 2
 	case o.version:
-		fmt.Fprintln(stdout, version)
-		return 0
+		_, err = fmt.Fprintln(stdout, version)
+		return failed(stderr, err)
 	case o.printDefault:
-		fmt.Fprint(stdout, load.DefaultFile())
-		return 0
+		_, err = fmt.Fprint(stdout, load.DefaultFile())
+		return failed(stderr, err)
 	}
 	cfg, err := o.config()
 	if err == nil && o.printParsed {
@@ -51,8 +51,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = o.checkFiles() // not after a run of an hour
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "spate-load: %v\n", err)
-		return 1
+		return failed(stderr, err)
 	}
 	load.GiveProcessors(cfg.NumWorkers)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -62,8 +61,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = o.write(report, stdout)
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "spate-load: %v\n", err)
-		return 1
+		return failed(stderr, err)
 	}
 	if report.Tally.Faults.Total() > 0 || report.Tally.Answered() == 0 {
 		return 1
@@ -71,14 +69,21 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
+// failed prints what went wrong, if anything, and returns the exit code.
+func failed(stderr io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(stderr, "spate-load: %v\n", err)
+	return 1
+}
+
 func printConfig(cfg *load.Config, stdout, stderr io.Writer) int {
 	text, err := cfg.Print()
-	if err != nil {
-		fmt.Fprintf(stderr, "spate-load: %v\n", err)
-		return 1
+	if err == nil {
+		_, err = fmt.Fprint(stdout, text)
 	}
-	fmt.Fprint(stdout, text)
-	return 0
+	return failed(stderr, err)
 }
 
 // config returns the file's configuration, or the default, with the flags'

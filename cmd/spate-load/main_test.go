@@ -105,6 +105,22 @@ func TestRunsReportAndSetTheExitCode(t *testing.T) {
 	}
 }
 
+// Who asks for output that cannot be written is not told that all is well.
+func TestOutputIsFull(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	address := tracker(t, "d8:completei0e10:downloadedi0e10:incompletei1e8:intervali1800e5:peers0:e")
+	for _, args := range [][]string{{"-h"}, {"-v"}, {"-p"}, {"-P"}, {"--server", address, "--duration", "1"}, {"--server", address, "--duration", "1", "--json"}} {
+		var stderr strings.Builder
+		if code := run(args, full, &stderr); code != 1 || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("%v ends with %d and says %q", args, code, stderr.String())
+		}
+	}
+}
+
 func TestLiveViewDrawsOverItself(t *testing.T) {
 	var b bytes.Buffer
 	v := &liveView{w: &b, width: func() int { return 0 }, total: 10 * time.Second}

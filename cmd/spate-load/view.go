@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -127,7 +128,11 @@ func (o *options) write(r *load.Report, stdout io.Writer) error {
 			return err
 		}
 	} else {
-		r.WriteFinal(stdout)
+		var text bytes.Buffer
+		r.WriteFinal(&text)
+		if _, err := stdout.Write(text.Bytes()); err != nil {
+			return err
+		}
 	}
 	if o.histogram != "" {
 		if err := writeTo(o.histogram, r.WriteHistogram); err != nil {
@@ -147,7 +152,7 @@ func writeTo(path string, write func(io.Writer) error) error {
 	}
 	if err := write(f); err != nil {
 		f.Close()
-		return fmt.Errorf("%s: %w", path, err)
+		return err
 	}
 	return f.Close()
 }
