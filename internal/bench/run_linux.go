@@ -135,7 +135,7 @@ func (m *measurement) run() ([]Sample, error) {
 	cfg.ServerAddress = s.address
 	empty, err := s.usage()
 	if err != nil {
-		return nil, err
+		return nil, m.explain(s, err)
 	}
 	var filled *Sample
 	if m.w.Fill > 0 {
@@ -180,12 +180,12 @@ func (m *measurement) measure(s *server, cfg load.Config, rate float64) (Sample,
 	}
 	before, err := s.usage()
 	if err != nil {
-		return Sample{}, err
+		return Sample{}, m.explain(s, err)
 	}
 	endScrapes := scrape(m.ctx, s.metrics, time.Second/time.Duration(max(m.t.ScrapesPerSecond, 1)))
 	report, err := load.Run(m.ctx, cfg, load.Options{})
 	if _, scrapeErr := endScrapes(); scrapeErr != nil {
-		err = errors.Join(err, fmt.Errorf("tracker %s under %s: %w; it said:\n%s", m.t.Name, m.w.Name, scrapeErr, &s.log))
+		err = errors.Join(err, m.explain(s, scrapeErr))
 	}
 	if err != nil {
 		return Sample{}, err
@@ -195,18 +195,26 @@ func (m *measurement) measure(s *server, cfg load.Config, rate float64) (Sample,
 	return sample, err
 }
 
+// explain adds to an error which tracker it is of, and what that said.
+func (m *measurement) explain(s *server, err error) error {
+	return fmt.Errorf("tracker %s under %s: %w; it said:\n%s", m.t.Name, m.w.Name, err, &s.log)
+}
+
 // sample works out what a run of the load has taken since before.
 func (m *measurement) sample(s *server, report *load.Report, before usage) (Sample, error) {
 	after, err := s.usage()
+	if err == nil && after.cpu < before.cpu {
+		err = errors.New("a process that it had started has ended meanwhile")
+	}
 	if err != nil {
-		return Sample{}, fmt.Errorf("tracker %s under %s: %w; it said:\n%s", m.t.Name, m.w.Name, err, &s.log)
+		return Sample{}, m.explain(s, err)
 	}
 	if err := m.ctx.Err(); err != nil {
 		return Sample{}, err
 	}
 	answered := float64(report.Tally.Answered())
 	if answered == 0 {
-		return Sample{}, fmt.Errorf("tracker %s under %s answered nothing; it said:\n%s", m.t.Name, m.w.Name, &s.log)
+		return Sample{}, m.explain(s, errors.New("it answered nothing"))
 	}
 	all := report.Tally.All()
 	return Sample{
@@ -215,7 +223,8 @@ func (m *measurement) sample(s *server, report *load.Report, before usage) (Samp
 		PerSecond: answered / report.Elapsed.Seconds(),
 		P50Micros: float64(all.ValueAtQuantile(50)) / 1e3, P99Micros: float64(all.ValueAtQuantile(99)) / 1e3,
 		P999Micros: float64(all.ValueAtQuantile(99.9)) / 1e3, MaxMicros: float64(all.Max()) / 1e3,
-		Switches: float64(after.switches-before.switches) / answered, PeakBytes: after.peak,
+		// Threads that have ended took their count with them.
+		Switches: max(0, float64(int64(after.switches-before.switches))) / answered, PeakBytes: after.peak,
 		Faults: report.Tally.Faults.Total(), Failures: report.Tally.Failures, Saturated: report.Saturated,
 	}, nil
 }

@@ -172,7 +172,12 @@ type usage struct {
 	peak     uint64 // bytes
 }
 
+// usage is an error once a process has ended: what its children took is then
+// lost, and the load was not that of a tracker that serves.
 func (s *server) usage() (usage, error) {
+	if program := s.ended(); program != "" {
+		return usage{}, fmt.Errorf("%s has ended meanwhile", program)
+	}
 	var u usage
 	for i, pid := range s.pids() {
 		// Children may end in between; those that were started, which come first, not.

@@ -2,8 +2,14 @@ package bench
 
 import (
 	"bytes"
+	"os/exec"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"spate/internal/load"
 )
 
 // A program that ends, or is wrong in another way, is told from one that serves,
@@ -50,5 +56,48 @@ func TestPlaceholdersAreFilledIn(t *testing.T) {
 	}
 	if bytes.ContainsAny([]byte(err.Error()), "{}") {
 		t.Errorf("something was left to fill in: %v", err)
+	}
+}
+
+// What a tracker took that has ended, alone or with its children, is no figure.
+func TestATrackerThatEndsIsNotMeasured(t *testing.T) {
+	cpus, err := parseCPUs("0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A shell with a child of its own stands for a tracker; nothing is asked of it.
+	first := exec.Command("sh", "-c", "sleep 60 & echo up; wait")
+	out, err := first.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := startOn(cpus, first); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 2)); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{processes: []*exec.Cmd{first}}
+	t.Cleanup(s.stop)
+	m := &measurement{ctx: t.Context(), t: &Tracker{Name: "x"}, w: &Workload{Name: "w"}}
+	report := &load.Report{Elapsed: time.Second, Tally: load.NewTally()}
+	report.Tally.Replies[load.KindAnnounce] = 1
+	before, err := s.usage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.sample(s, report, before); err != nil {
+		t.Errorf("a tracker that runs: %v", err)
+	}
+	for _, pid := range s.pids()[1:] {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for s.ended() == "" { // its shell ends with it
+		runtime.Gosched()
+	}
+	if _, err := m.sample(s, report, before); err == nil || !strings.Contains(err.Error(), "tracker x under w: sh has ended meanwhile") {
+		t.Errorf("error is %v", err)
 	}
 }
