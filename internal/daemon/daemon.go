@@ -57,6 +57,7 @@ type Daemon struct {
 
 	operator    []*admin.Server
 	memoryLimit int64 // of the store, in bytes; 0 is none
+	maxHeld     int64 // by connections, in bytes; 0 is the server's default
 
 	passed    map[string][]*os.File // by the service manager; nil after the setup
 	listeners []listener            // as the server has them, in its order
@@ -122,6 +123,8 @@ func (d *Daemon) setup() error {
 	available := availableMemory(d.log.Logger)
 	bounds := swarmConfig(&d.cfg, available)
 	d.memoryLimit = bounds.MaxMemory
+	d.maxHeld = heldLimit(available)
+	limitHeap(available, bounds.MaxMemory)
 	if d.store, err = swarm.New(bounds); err != nil {
 		errs = append(errs, err)
 	}

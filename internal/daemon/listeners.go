@@ -61,6 +61,7 @@ func (d *Daemon) asksForIPv6() bool {
 // listen makes the server with these listeners.
 func (d *Daemon) listen(listeners []listener) error {
 	cfg := serverConfig(&d.cfg)
+	cfg.MaxHeld = d.maxHeld
 	for _, l := range listeners {
 		cfg.Listeners = append(cfg.Listeners, l.Listener)
 	}

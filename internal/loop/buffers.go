@@ -22,6 +22,20 @@ type Budget struct {
 	lent  atomic.Int64
 }
 
+// Take lends n bytes that are not of Buffers. It is false when the budget is
+// used up; otherwise the caller gives them back by Give. Like a slice, n may be
+// larger than the budget.
+func (b *Budget) Take(n int) bool {
+	if b.lent.Add(int64(n)) > int64(n)+b.limit {
+		b.lent.Add(int64(-n))
+		return false
+	}
+	return true
+}
+
+// Give takes back n bytes that Take has lent.
+func (b *Budget) Give(n int) { b.lent.Add(int64(-n)) }
+
 // NewBudget returns a budget of limit bytes.
 func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
 
@@ -52,7 +66,7 @@ func (b *Buffers) Get(n int) []byte {
 	if c < bufferClasses {
 		size = smallestBuffer << c
 	}
-	if !b.take(size) {
+	if !b.budget.Take(size) {
 		return nil
 	}
 	if c >= bufferClasses || len(b.free[c]) == 0 {
@@ -67,17 +81,7 @@ func (b *Buffers) Get(n int) []byte {
 
 // Adopt counts a slice of the caller's as lent. It is false when the budget is
 // used up; otherwise the slice's owner calls Put once.
-func (b *Buffers) Adopt(buf []byte) bool { return b.take(cap(buf)) }
-
-// take lends as long as the budget is not used up. A single slice may exceed
-// it, however large it is.
-func (b *Buffers) take(n int) bool {
-	if b.budget.lent.Add(int64(n)) > int64(n)+b.budget.limit {
-		b.budget.lent.Add(int64(-n))
-		return false
-	}
-	return true
-}
+func (b *Buffers) Adopt(buf []byte) bool { return b.budget.Take(cap(buf)) }
 
 // Put takes back a slice that Get returned or Adopt was given, or nil.
 func (b *Buffers) Put(buf []byte) {
@@ -85,7 +89,7 @@ func (b *Buffers) Put(buf []byte) {
 		return
 	}
 	size := cap(buf)
-	b.budget.lent.Add(int64(-size))
+	b.budget.Give(size)
 	c := class(size)
 	if c < bufferClasses && size == smallestBuffer<<c && (len(b.free[c])+1)*size <= keptBuffers {
 		b.free[c] = append(b.free[c], buf[:0])

@@ -94,6 +94,7 @@ const (
 	DefaultWriteTimeout    = 10 * time.Second
 	DefaultIdleTimeout     = 180 * time.Second
 	DefaultShutdownTimeout = 5 * time.Second
+	DefaultMaxHeld         = 256 << 20 // bytes
 
 	// maxListeners is what fits the index that a connection carries.
 	maxListeners = 1 << 8
@@ -154,6 +155,12 @@ type Config struct {
 	// proxy, TrustedProxies are exempt from them.
 	Limits Limits
 
+	// MaxHeld is how many bytes of partial heads and unsent replies all
+	// connections may hold together; 0 is DefaultMaxHeld. Beyond it, connections
+	// that need more are closed. With TLS, heads and replies of less than 4 KiB
+	// do not count: they are bounded by the number of connections.
+	MaxHeld int64
+
 	// Clock returns the monotonic time that handlers are given, counted from
 	// any fixed moment. Nil counts from New.
 	Clock func() time.Duration
@@ -172,6 +179,9 @@ func (c Config) withDefaults() Config {
 	def(&c.ShutdownTimeout, DefaultShutdownTimeout)
 	if c.Backlog == 0 {
 		c.Backlog = DefaultBacklog
+	}
+	if c.MaxHeld == 0 {
+		c.MaxHeld = DefaultMaxHeld
 	}
 	if c.Clock == nil {
 		start := time.Now()
@@ -205,8 +215,8 @@ func (c *Config) validate() error {
 			errs = append(errs, fmt.Errorf("%s is %v, it must not be negative", d.name, d.value))
 		}
 	}
-	if c.Workers < 0 || c.Backlog < 0 || c.MaxRequests < 0 {
-		errs = append(errs, errors.New("workers, backlog and requests per connection must not be negative"))
+	if c.Workers < 0 || c.Backlog < 0 || c.MaxRequests < 0 || c.MaxHeld < 0 {
+		errs = append(errs, errors.New("workers, backlog, requests per connection and held bytes must not be negative"))
 	}
 	return errors.Join(errs...)
 }

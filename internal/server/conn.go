@@ -320,51 +320,12 @@ func (c *conn) expectRest() error {
 	return c.readUntil(time.Now().Add(c.d.s.rules.cfg.HeadTimeout), 0)
 }
 
-// send writes replies. After the last ones comes TLS's closing alert, and they
-// may wait for the FIN.
-func (c *conn) send(out []byte, last bool) error {
-	if c.tls == nil && !last {
-		if err := c.writeFor(c.timeout, slackOf(c.timeout)); err != nil {
-			return err
-		}
-		_, err := c.Conn.Write(out)
-		return err
-	}
-	if c.tls == nil {
-		if _, err := c.Write(out); err != nil {
-			return err
-		}
-		return c.flushLast()
-	}
-	if _, err := c.tls.Write(out); err != nil {
-		return err
-	}
-	if !last {
-		return c.flush()
-	}
-	if err := c.tls.CloseWrite(); err != nil {
-		return err
-	}
-	return c.flushLast()
-}
-
-// sendFailed says why a connection ends whose reply could not be sent.
-func (c *conn) sendFailed(err error) ending {
-	if !isTimeout(err) {
-		return endWriteFailed
-	}
-	// The peer does not read. A reset frees what the kernel still holds for
-	// it; otherwise that stays for minutes.
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	return endWriteTimeout
-}
-
 // failed says why a connection ends that could not be read from.
 func (c *conn) failed(err error) ending {
 	partial := c.busy || len(c.pending()) > 0
 	switch {
+	case errors.Is(err, errNoRoom):
+		return endLimit
 	case errors.Is(err, errDrained):
 		return endShutdown
 	case isTimeout(err) && c.told, errors.Is(err, net.ErrClosed):

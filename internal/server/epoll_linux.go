@@ -20,9 +20,6 @@ const (
 	// whose first packet had come before, their handshake being under way, and for how
 	// long such a one may then be silent: a round trip to the far side of the world.
 	drainAccept = 300 * time.Millisecond
-	// heldLimit is how many bytes of partial heads and unsent replies all
-	// loops hold together. Beyond it, connections that need more are closed.
-	heldLimit = 256 << 20
 )
 
 // A phase is how far an epoll driver has come in its life.
@@ -43,7 +40,7 @@ type epollDriver struct {
 	sockets  []*socket // the first loop's; closed with it
 	loops    []*epollLoop
 	phase    atomic.Uint32
-	budget   *loop.Budget // of what connections hold
+	budget   *loop.Budget // of what connections hold; the server's
 	deaf     atomic.Int32 // loops that have stopped to accept
 	steering steering
 	// dozes: there are more Ps than loops, so that a loop may keep its own
@@ -55,7 +52,7 @@ type epollDriver struct {
 // which takes those given.
 func newLoopDriver(s *Server, sockets []*socket) (driver, error) {
 	armRuntime()
-	d := &epollDriver{s: s, sockets: sockets, budget: loop.NewBudget(heldLimit)}
+	d := &epollDriver{s: s, sockets: sockets, budget: s.budget}
 	for i := range s.rules.cfg.Workers {
 		l, err := newEpollLoop(d, i)
 		if err != nil {
@@ -102,9 +99,6 @@ func (d *epollDriver) stats() []LoopStats {
 	}
 	return all
 }
-
-// lent may be called at any time, concurrently.
-func (d *epollDriver) lent() int64 { return d.budget.Lent() }
 
 // closeSockets closes the sockets that loops share or leave to the driver,
 // when the last loop has stopped to accept.

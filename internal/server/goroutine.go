@@ -60,7 +60,7 @@ type goroutineDriver struct {
 // newGoroutineDriver takes the sockets over.
 func newGoroutineDriver(s *Server, sockets []*socket) (driver, error) {
 	d := &goroutineDriver{
-		s: s, sockets: sockets, count: s.newCounters(), pool: newBuffers(),
+		s: s, sockets: sockets, count: s.newCounters(), pool: newBuffers(s.budget),
 		exchanges: make(chan *exchange, s.rules.cfg.Workers),
 		room:      make(chan struct{}, 1),
 		conns:     make(map[*conn]struct{}),

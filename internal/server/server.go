@@ -18,6 +18,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"spate/internal/loop"
 )
 
 // A Handler answers the requests of one worker at a time.
@@ -51,6 +53,9 @@ type Server struct {
 	drivers    []driver
 	tls        *certificates // nil without TLS listeners
 
+	// budget is of what the connections of all drivers hold.
+	budget *loop.Budget
+
 	// workers holds the counters of every exchange and driver. It grows only
 	// within New.
 	workers []*counters
@@ -80,7 +85,7 @@ func New(cfg Config, newHandler func() Handler, log *slog.Logger) (*Server, erro
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{rules: rules, log: logger(log), newHandler: newHandler}
+	s := &Server{rules: rules, log: logger(log), newHandler: newHandler, budget: loop.NewBudget(cfg.MaxHeld)}
 	if err := s.setup(); err != nil {
 		s.Close()
 		return nil, err

@@ -51,7 +51,7 @@ func (s *Server) watch(ctx context.Context) {
 		select {
 		case now := <-tick.C:
 			w.look(now)
-			if w.freed(s.lent()) {
+			if w.freed(s.budget.Lent()) {
 				debug.FreeOSMemory()
 			}
 		case <-ctx.Done():
@@ -95,14 +95,4 @@ func (w *watch) freed(lent int64) bool {
 	}
 	w.lent = lent
 	return true
-}
-
-// lent returns how many bytes the connections of event loops hold.
-func (s *Server) lent() (n int64) {
-	for _, d := range s.drivers {
-		if d, ok := d.(interface{ lent() int64 }); ok {
-			n += d.lent()
-		}
-	}
-	return n
 }

@@ -6,40 +6,12 @@ import (
 	"errors"
 	"io"
 	"net"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// buffers is where the connections of the goroutine driver borrow from. A
-// connection that waits without a partial head holds nothing of it.
-type buffers struct {
-	in  sync.Pool // *[inputSize]byte
-	out sync.Pool // *[]byte
-}
-
-func newBuffers() *buffers {
-	return &buffers{
-		in:  sync.Pool{New: func() any { return new([inputSize]byte) }},
-		out: sync.Pool{New: func() any { return new([]byte) }},
-	}
-}
-
-func (b *buffers) getIn() *[inputSize]byte  { return b.in.Get().(*[inputSize]byte) }
-func (b *buffers) putIn(p *[inputSize]byte) { b.in.Put(p) }
-func (b *buffers) getOut() *[]byte          { return b.out.Get().(*[]byte) }
-
-// putOut takes an output buffer back, unless it has become so large that it
-// would pin memory.
-func (b *buffers) putOut(p *[]byte) {
-	if cap(*p) <= 2*outputLimit {
-		*p = (*p)[:0]
-		b.out.Put(p)
-	}
-}
 
 // wouldBlock is what a wire returns to crypto/tls when it has no more bytes at
 // hand. Being temporary, it leaves the TLS connection usable.
@@ -77,6 +49,7 @@ type wire struct {
 	// patient lets Read wait for bytes, as the handshake needs it; otherwise
 	// it returns wouldBlock.
 	patient bool
+	wide    int // bytes taken of the budget for crypto/tls's buffer
 
 	until    time.Time     // the read deadline, as it was last set
 	writable time.Time     // the write deadline, as it was last set
@@ -235,6 +208,9 @@ func (w *wire) Read(b []byte) (int, error) {
 			return 0, err
 		}
 	}
+	if err := w.widen(len(b)); err != nil {
+		return 0, err
+	}
 	n := copy(b, w.buffered())
 	w.use(n)
 	return n, nil
@@ -256,6 +232,20 @@ func (w *wire) Write(b []byte) (int, error) {
 		return len(b), w.flush()
 	}
 	return len(b), nil
+}
+
+// widen takes what crypto/tls's buffer is of the budget, by the room that it has
+// for n more bytes. It has made that as large as the record that its peer has
+// announced, and keeps it for as long as the connection lives.
+func (w *wire) widen(n int) error {
+	if n <= uncounted/2 || 2*n <= w.wide {
+		return nil
+	}
+	if !w.pool.budget.Take(2*n - w.wide) {
+		return errNoRoom
+	}
+	w.wide = 2 * n
+	return nil
 }
 
 // SetDeadline, SetReadDeadline and SetWriteDeadline do nothing: deadlines are
@@ -385,6 +375,8 @@ func (w *wire) linger() {
 func (w *wire) release() {
 	w.use(w.end - w.start)
 	w.drop()
+	w.pool.budget.Give(w.wide)
+	w.wide = 0
 }
 
 // isTimeout tells a passed deadline from other errors.

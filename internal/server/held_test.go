@@ -1,0 +1,115 @@
+package server_test
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"spate/internal/server"
+)
+
+// heldServer runs a server whose connections may hold 64 KiB.
+func heldServer(t *testing.T, secure bool) (*server.Server, *tls.Config) {
+	t.Helper()
+	cert := makeCert(t, ecKey(t), year, "localhost")
+	s := start(t, server.Config{
+		Listeners:    []server.Listener{{Network: server.NetworkTCP4, Address: "127.0.0.1:0", TLS: secure}},
+		KeepAlive:    true,
+		Certificates: []server.CertificateFiles{cert.write(t, t.TempDir(), "a")},
+		MaxHeld:      64 << 10,
+	}, io.Discard)
+	return s, &tls.Config{RootCAs: pool(cert), ServerName: "localhost"}
+}
+
+// TestMaxHeld: connections that ask and do not read are closed, however they
+// are carried, and others are served meanwhile.
+func TestMaxHeld(t *testing.T) {
+	for name, secure := range map[string]bool{"plain": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) {
+			s, client := heldServer(t, secure)
+			dial := func() net.Conn {
+				c, err := net.Dial("tcp", s.Addrs()[0].String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = c.Close() })
+				if !secure {
+					return c
+				}
+				_ = c.(*net.TCPConn).SetReadBuffer(4 << 10)
+				return tls.Client(c, client)
+			}
+			for range 4 {
+				c := dial()
+				go func() {
+					// Records that take little room themselves: TestMaxHeldOfRecords
+					// has the others.
+					for many := []byte(strings.Repeat("GET /announce HTTP/1.1\r\nHost: a\r\n\r\n", 100)); ; {
+						if _, err := c.Write(many); err != nil {
+							return
+						}
+					}
+				}()
+			}
+			awaitLimit(t, s)
+			c := dial()
+			if _, err := io.WriteString(c, "GET /announce HTTP/1.0\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 200") {
+				t.Errorf("an honest client read %q (%v)", got, err)
+			}
+		})
+	}
+}
+
+// awaitLimit waits until a connection has been closed for want of room.
+func awaitLimit(t *testing.T, s *server.Server) {
+	t.Helper()
+	server.Await(t, "the end of a connection at the limit", func() bool {
+		for _, c := range s.Stats().Ended {
+			if c.Label == "limit" {
+				return c.Value > 0
+			}
+		}
+		return false
+	})
+}
+
+// A stingyConn keeps the last byte of what is written to itself, once told.
+type stingyConn struct {
+	net.Conn
+	stingy bool
+}
+
+func (c *stingyConn) Write(b []byte) (int, error) {
+	if c.stingy {
+		b = b[:len(b)-1]
+	}
+	return c.Conn.Write(b)
+}
+
+// TestMaxHeldOfRecords: a TLS record that never ends is held as a whole by
+// crypto/tls.
+func TestMaxHeldOfRecords(t *testing.T) {
+	s, client := heldServer(t, true)
+	for range 8 {
+		raw, err := net.Dial("tcp", s.Addrs()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = raw.Close() })
+		stingy := &stingyConn{Conn: raw}
+		config := client.Clone()
+		config.DynamicRecordSizingDisabled = true
+		c := tls.Client(stingy, config)
+		if err := c.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		stingy.stingy = true
+		_, _ = c.Write(make([]byte, 16<<10)) // it may be closed already
+	}
+	awaitLimit(t, s)
+}
