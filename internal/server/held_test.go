@@ -2,10 +2,12 @@ package server_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"spate/internal/server"
 )
@@ -112,4 +114,37 @@ func TestMaxHeldOfRecords(t *testing.T) {
 		_, _ = c.Write(make([]byte, 16<<10)) // it may be closed already
 	}
 	awaitLimit(t, s)
+}
+
+// TestLongHandshake: a hello that says it is long ends the connection, well
+// before the time that it has.
+func TestLongHandshake(t *testing.T) {
+	cert := makeCert(t, ecKey(t), year, "localhost")
+	s := start(t, server.Config{
+		Listeners:    []server.Listener{{Network: server.NetworkTCP4, Address: "127.0.0.1:0", TLS: true}},
+		Certificates: []server.CertificateFiles{cert.write(t, t.TempDir(), "a")},
+		HeadTimeout:  time.Hour,
+	}, io.Discard)
+	c, err := net.Dial("tcp", s.Addrs()[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	// Two of the four records of a handshake message of 0xfff0 bytes: RFC 8446,
+	// sections 4 and 5.1.
+	record := append([]byte{22, 3, 1, 0x40, 0}, make([]byte, 1<<14)...)
+	first := append([]byte(nil), record...)
+	copy(first[5:], []byte{1, 0, 0xff, 0xf0})
+	for _, r := range [][]byte{first, record} {
+		if _, err := c.Write(r); err != nil {
+			break // it has noticed already
+		}
+	}
+	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	var late net.Error
+	if _, err := io.ReadAll(c); errors.As(err, &late) && late.Timeout() {
+		t.Error("the connection goes on")
+	}
 }

@@ -14,6 +14,14 @@ import (
 	"spate/internal/http1"
 )
 
+// maxHandshake is how many bytes a client may send in its handshake: a whole
+// record. No client is asked for a certificate, and what they send are some
+// hundred bytes to 4 KiB, with keys against quantum computers.
+const maxHandshake = 16 << 10
+
+// errLongHandshake ends a handshake beyond maxHandshake.
+var errLongHandshake = errors.New("the handshake is too long")
+
 // tlsConfig is made once a server. Being one and the same for its whole life,
 // crypto/tls makes the keys of its session tickets itself, changes them every
 // day and forgets them after seven.

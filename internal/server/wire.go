@@ -49,6 +49,7 @@ type wire struct {
 	// patient lets Read wait for bytes, as the handshake needs it; otherwise
 	// it returns wouldBlock.
 	patient bool
+	shaken  int // bytes that the handshake has read
 	wide    int // bytes taken of the budget for crypto/tls's buffer
 
 	until    time.Time     // the read deadline, as it was last set
@@ -213,6 +214,12 @@ func (w *wire) Read(b []byte) (int, error) {
 	}
 	n := copy(b, w.buffered())
 	w.use(n)
+	if w.patient {
+		// crypto/tls collects a hello of up to 64 KiB, from anybody.
+		if w.shaken += n; w.shaken > maxHandshake {
+			return 0, errLongHandshake
+		}
+	}
 	return n, nil
 }
 
