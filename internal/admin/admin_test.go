@@ -221,6 +221,20 @@ func TestStrangersPages(t *testing.T) {
 	c.want("GET", "/log-level", "", 200, "info")
 }
 
+// TestStrangersDebug holds that another site's page cannot have profiles made, while
+// the operator's browser and tools can.
+func TestStrangersDebug(t *testing.T) {
+	c := start(t, Config{Address: loopback, Debug: true}, (&fake{}).sources())
+	for _, path := range []string{"/debug/pprof/heap?gc=1", "/debug/pprof/cmdline", "/debug/invariants"} {
+		for _, site := range []string{"cross-site", "same-site"} {
+			c.want("GET", path, "", 403, "by hand", "Sec-Fetch-Site", site)
+		}
+		for _, site := range []string{"none", "same-origin"} {
+			c.want("GET", path, "", 200, "", "Sec-Fetch-Site", site)
+		}
+	}
+}
+
 func TestDebug(t *testing.T) {
 	f := &fake{health: Health{State: StateReady}}
 	c := start(t, Config{Address: loopback, Debug: true}, f.sources())

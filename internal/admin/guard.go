@@ -97,6 +97,21 @@ func (g *guard) checkHost(next http.Handler) http.Handler {
 	})
 }
 
+// ownPages refuses what a browser asks for on behalf of another site's page (Fetch
+// Metadata, Sec-Fetch-Site). Such a page cannot read an answer, but an image of it
+// can ask for one that costs, over and over. Whoever is no browser sends no such
+// header.
+func ownPages(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Header.Get("Sec-Fetch-Site") {
+		case "", "none", "same-origin":
+			next.ServeHTTP(w, r)
+		default:
+			http.Error(w, "another site's page asks for this: enter the address by hand", http.StatusForbidden)
+		}
+	})
+}
+
 // namesThisMachine reports whether a Host header is localhost or a loopback
 // address, with or without port.
 func namesThisMachine(host string) bool {

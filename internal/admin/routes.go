@@ -42,7 +42,7 @@ func (s *Server) handler() (http.Handler, error) {
 		private("POST /log-level", http.HandlerFunc(s.changeLogLevel))
 	}
 	if s.cfg.Debug {
-		s.debugRoutes(private)
+		s.debugRoutes(func(pattern string, h http.Handler) { private(pattern, ownPages(h)) })
 	}
 	// A stranger's page in the operator's browser must not change anything.
 	var origin http.CrossOriginProtection
