@@ -165,6 +165,11 @@ func TestAnInterruptedRunSaysWhatItCut(t *testing.T) {
 	if r.Tally.Cut != 4 || r.Tally.Faults.Total() != 0 {
 		t.Errorf("%d requests cut and %d faults, want 4 and none", r.Tally.Cut, r.Tally.Faults.Total())
 	}
+	var text strings.Builder
+	r.WriteFinal(&text)
+	if !strings.Contains(text.String(), "no reply") || strings.Contains(text.String(), "No faults.") {
+		t.Errorf("the report does not say that nothing was answered:\n%s", text.String())
+	}
 }
 
 // Slow replies are right, and show in the latencies.

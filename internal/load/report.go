@@ -78,7 +78,9 @@ func (r *Report) WriteFinal(w io.Writer) {
 		fmt.Fprintf(w, "\nWarning: %d requests were due and not sent when the run ended, and %d under way when it was interrupted, the oldest for %s. The latencies above do not have them.\n",
 			t.Unsent, t.Cut, round(int64(t.CutAfter)))
 	}
-	if n := t.Faults.Total(); n == 0 {
+	if n := t.Faults.Total(); n == 0 && t.Answered() == 0 {
+		fmt.Fprintf(w, "\nNo faults were seen, but no reply either.\n")
+	} else if n == 0 {
 		fmt.Fprintf(w, "\nNo faults.\n")
 	} else {
 		fmt.Fprintf(w, "\nFaults: %d\n", n)
