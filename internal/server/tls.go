@@ -91,6 +91,12 @@ func (c *conn) secure() (ending, bool) {
 		c.d.count.resumed.Add(1)
 	}
 	c.d.count.handshakes[handshakeDone].Add(1)
+	if len(c.buffered()) == 0 {
+		// The client's last message of the handshake needs no answer, and the
+		// system would acknowledge it 40 ms later: that long the request of a client
+		// that keeps small packets back until then (Nagle's algorithm) would wait.
+		_ = c.raw.Control(acknowledge)
+	}
 	if state.NegotiatedProtocol != "" && state.NegotiatedProtocol[0] != 'h' {
 		// One of Config.NextProtos: all there is to it was in the handshake.
 		_ = session.CloseWrite()
