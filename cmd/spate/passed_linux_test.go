@@ -3,12 +3,46 @@ package main
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 )
+
+// TestSocketActivation hands the tracker a listening socket as systemd does:
+// as descriptor 3, with its name and the process's number in the environment.
+func TestSocketActivation(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "spate.toml")
+	writeFile(t, file, "[network]\nuse_ipv4 = false\nuse_ipv6 = false\n[[listeners]]\naddress = \"systemd:web\"\n")
+	at, socket := listening(t, "tcp", "127.0.0.1:0")
+	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web exec "$0" -c "$1"`, realBinary(t), file)
+	cmd.ExtraFiles = []*os.File{socket}
+	launch(t, cmd)
+	client := &http.Client{Timeout: patience}
+	defer client.CloseIdleConnections()
+	if got := fetch(t, client, "http://"+at.String()+"/announce"+announceQuery); !strings.Contains(got, "8:completei1e") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// listening returns a listening socket to pass to a process, until the end of the test.
+func listening(t *testing.T, network, address string) (net.Addr, *os.File) {
+	t.Helper()
+	l, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	f, err := l.(interface{ File() (*os.File, error) }).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return l.Addr(), f
+}
 
 // TestPassedSocketInTheWay: to the kernel a socket that systemd has opened for the
 // tracker is in use like any other. Who has left the address in the configuration
@@ -17,28 +51,10 @@ func TestPassedSocketInTheWay(t *testing.T) {
 	dir := t.TempDir()
 	binary, file := realBinary(t), filepath.Join(dir, "spate.toml")
 	unix := filepath.Join(dir, "sock")
-	tcp, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tcp.Close()
-	local, err := net.Listen("unix", unix)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer local.Close()
-	web, err := tcp.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer web.Close()
-	proxy, err := local.(*net.UnixListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer proxy.Close()
-	at := tcp.Addr().String()
-	everywhere := fmt.Sprintf("0.0.0.0:%d", tcp.Addr().(*net.TCPAddr).Port)
+	tcp, web := listening(t, "tcp4", "127.0.0.1:0")
+	_, proxy := listening(t, "unix", unix)
+	at := tcp.String()
+	everywhere := fmt.Sprintf("0.0.0.0:%d", tcp.(*net.TCPAddr).Port)
 
 	const (
 		served  = "the service manager has opened it, and [[listeners]] address = \"systemd:web\" serves it: needs another one, or none\n"
@@ -81,16 +97,7 @@ func TestPassedSocketThatNobodyServes(t *testing.T) {
 	writeFile(t, file, "network.use_ipv4 = false\nnetwork.use_ipv6 = false\n[[listeners]]\naddress = \"systemd:web\"\n")
 	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:spare exec "$0" check -c "$1"`, realBinary(t), file)
 	for range 2 {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		f, err := l.(*net.TCPListener).File()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
+		_, f := listening(t, "tcp4", "127.0.0.1:0")
 		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
 	}
 	const want = `warn: nobody serves the socket that the service manager passed as "spare", and who connects to it waits: it needs a [[listeners]] table with address = "systemd:spare"`

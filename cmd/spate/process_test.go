@@ -317,32 +317,6 @@ func writeFile(t *testing.T, path, text string) {
 	}
 }
 
-// TestSocketActivation hands the tracker a listening socket as systemd does:
-// as descriptor 3, with its name and the process's number in the environment.
-func TestSocketActivation(t *testing.T) {
-	dir := t.TempDir()
-	file := filepath.Join(dir, "spate.toml")
-	writeFile(t, file, "[network]\nuse_ipv4 = false\nuse_ipv6 = false\n[[listeners]]\naddress = \"systemd:web\"\n")
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	socket, err := ln.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
-	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web exec "$0" -c "$1"`, realBinary(t), file)
-	cmd.ExtraFiles = []*os.File{socket}
-	launch(t, cmd)
-	client := &http.Client{Timeout: patience}
-	defer client.CloseIdleConnections()
-	if got := fetch(t, client, "http://"+ln.Addr().String()+"/announce"+announceQuery); !strings.Contains(got, "8:completei1e") {
-		t.Errorf("got %q", got)
-	}
-}
-
 // TestSecondSignalEndsAtOnce: while a profile that somebody asked for holds the
 // first one up, for longer than the test lasts.
 func TestSecondSignalEndsAtOnce(t *testing.T) {
