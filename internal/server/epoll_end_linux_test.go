@@ -46,16 +46,7 @@ func TestEndWithRequest(t *testing.T) {
 func TestSweepAnswers(t *testing.T) {
 	s := newTestServer(t, 1)
 	l := loopsOf(s)[0]
-	var conns []net.Conn
-	for range 3 {
-		c, err := net.Dial("tcp", s.Addrs()[0].String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		ask(t, c, l)
-		conns = append(conns, c)
-	}
+	conns := askAll(t, l, 3)
 	for i, request := range []string{"", keepRequest, "GET "} {
 		if _, err := io.WriteString(conns[i], request); err != nil {
 			t.Fatal(err)
@@ -185,16 +176,7 @@ func TestLoopBeatsBeforeItsFirstWait(t *testing.T) {
 func TestNewConnectionsHaveTheirTurn(t *testing.T) {
 	s := newTestServer(t, 1)
 	l := loopsOf(s)[0]
-	var conns []net.Conn
-	for range 2 * loop.EventBatch {
-		c, err := net.Dial("tcp", s.Addrs()[0].String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		ask(t, c, l)
-		conns = append(conns, c)
-	}
+	conns := askAll(t, l, 2*loop.EventBatch)
 	// The poller has to learn that nobody else comes, or it asks the listener first.
 	if events, err := l.poller.Poll(); err != nil || len(events) != 0 {
 		t.Fatalf("%d events, %v", len(events), err)

@@ -95,6 +95,21 @@ func ask(t *testing.T, c net.Conn, l *epollLoop) {
 	}
 }
 
+// askAll connects n clients until the end of the test, which each ask l once and stay.
+func askAll(t *testing.T, l *epollLoop, n int) (conns []net.Conn) {
+	t.Helper()
+	for range n {
+		c, err := net.Dial("tcp", l.d.s.Addrs()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		ask(t, c, l)
+		conns = append(conns, c)
+	}
+	return conns
+}
+
 // beginHeads connects n clients until the end of the test, which each send the start of
 // a head to l.
 func beginHeads(t *testing.T, l *epollLoop, n int) {
