@@ -157,8 +157,8 @@ type Config struct {
 
 	// MaxHeld is how many bytes of partial heads and unsent replies all
 	// connections may hold together; 0 is DefaultMaxHeld. Beyond it, connections
-	// that need more are closed. With TLS, heads and replies of less than 4 KiB
-	// do not count: they are bounded by the number of connections.
+	// that need more are closed. With TLS, ordinary heads and replies of up to
+	// 8 KiB do not count: they are bounded by the number of connections.
 	MaxHeld int64
 
 	// Clock returns the monotonic time that handlers are given, counted from
