@@ -10,7 +10,7 @@ import (
 // swarm/swarmtest), which may import their room besides what the room may.
 var rooms = map[string][]string{
 	"internal/bittorrent": {},
-	"internal/http1":      {},
+	"internal/ipaddr":     {},
 	"internal/loop":       {},
 	"internal/metrics":    {},
 	"internal/admin":      {},
@@ -18,14 +18,15 @@ var rooms = map[string][]string{
 	"internal/acme":       {},
 	"internal/spelling":   {},
 	"internal/files":      {},
-	"internal/httpwire":   {"internal/bittorrent"},
+	"internal/http1":      {"internal/ipaddr"},
+	"internal/httpwire":   {"internal/bittorrent", "internal/ipaddr"},
 	"internal/swarm":      {"internal/bittorrent"},
 	"internal/access":     {"internal/bittorrent", "internal/files"},
-	"internal/server":     {"internal/http1", "internal/loop", "internal/files"},
-	"internal/tracker":    {"internal/bittorrent", "internal/httpwire", "internal/swarm", "internal/access"},
+	"internal/server":     {"internal/http1", "internal/ipaddr", "internal/loop", "internal/files"},
+	"internal/tracker":    {"internal/bittorrent", "internal/ipaddr", "internal/httpwire", "internal/swarm", "internal/access"},
 	"internal/load":       {"internal/bittorrent", "internal/httpwire", "internal/http1", "internal/loop", "internal/spelling"},
 	"internal/bench":      {"internal/load"},
-	"internal/config":     {"internal/bittorrent", "internal/spelling", "internal/files"},
+	"internal/config":     {"internal/bittorrent", "internal/ipaddr", "internal/spelling", "internal/files"},
 	"internal/daemon": {
 		"internal/bittorrent", "internal/http1", "internal/loop", "internal/metrics", "internal/admin", "internal/acme", "internal/httpwire",
 		"internal/swarm", "internal/access", "internal/server", "internal/tracker", "internal/config",
@@ -41,7 +42,7 @@ var rooms = map[string][]string{
 
 // pureRooms touch no socket, no file and no clock, and depend on nothing but the
 // standard library.
-var pureRooms = []string{"internal/bittorrent", "internal/httpwire", "internal/http1", "internal/tracker"}
+var pureRooms = []string{"internal/bittorrent", "internal/ipaddr", "internal/httpwire", "internal/http1", "internal/tracker"}
 
 // TestImports fails on an import between our packages that the table lacks.
 func TestImports(t *testing.T) {

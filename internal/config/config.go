@@ -7,7 +7,11 @@
 // docs/configuration.md; `go generate` copies them (docs_generated.go).
 package config
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"spate/internal/ipaddr"
+)
 
 //go:generate go run ./docgen
 //go:generate go test -run ^TestReference$ -update
@@ -334,7 +338,7 @@ func Default() Config {
 			KeepAlive:                  true,
 			ReverseProxyIPHeaderName:   "X-Forwarded-For",
 			ReverseProxyIPHeaderFormat: HeaderLastAddress,
-			TrustedProxies:             localPrefixes(),
+			TrustedProxies:             ipaddr.LocalPrefixes(),
 			SetOnlyIPv6:                true,
 		},
 		TLS: TLS{ACME: ACME{CA: "https://acme-v02.api.letsencrypt.org/directory", Challenge: ChallengeHTTP}},
@@ -361,7 +365,7 @@ func Default() Config {
 			ConnectionBurstPerIP:      5000,
 			RequestsPerSecondPerIP:    250,
 			RequestBurstPerIP:         5000,
-			ExemptSources:             localPrefixes(),
+			ExemptSources:             ipaddr.LocalPrefixes(),
 		},
 		Privileges: Privileges{ChrootPath: ".", Group: "nogroup", User: "nobody"},
 		AccessList: AccessList{Mode: AccessOff, Path: "./access-list.txt"},
@@ -377,18 +381,3 @@ func Default() Config {
 
 // DefaultListener returns what a [[listeners]] table says that says nothing.
 func DefaultListener() Listener { return Listener{Proxy: ProxyNone, Mode: 0o660} }
-
-// localPrefixes returns the ranges that cannot be reached from the internet:
-// loopback, private (RFC 1918), link-local and unique-local (RFC 4193).
-func localPrefixes() []netip.Prefix {
-	return []netip.Prefix{
-		netip.MustParsePrefix("127.0.0.0/8"),
-		netip.MustParsePrefix("10.0.0.0/8"),
-		netip.MustParsePrefix("172.16.0.0/12"),
-		netip.MustParsePrefix("192.168.0.0/16"),
-		netip.MustParsePrefix("169.254.0.0/16"),
-		netip.MustParsePrefix("::1/128"),
-		netip.MustParsePrefix("fc00::/7"),
-		netip.MustParsePrefix("fe80::/10"),
-	}
-}

@@ -11,21 +11,7 @@ import (
 	"testing"
 
 	"spate/internal/config"
-	"spate/internal/http1"
 )
-
-// TestLocalPrefixes: the ranges that the configuration trusts and exempts are those
-// of the rooms, which it does not import.
-func TestLocalPrefixes(t *testing.T) {
-	cfg := config.Default()
-	for name, got := range map[string][]netip.Prefix{
-		"trusted_proxies": cfg.Network.TrustedProxies, "exempt_sources": cfg.Limits.ExemptSources,
-	} {
-		if want := http1.LocalPrefixes(); !slices.Equal(got, want) {
-			t.Errorf("%s is %v, not %v", name, got, want)
-		}
-	}
-}
 
 // elsewhere are the keys that are used where no room's configuration shows them,
 // with what tests them.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"net/netip"
+
+	"spate/internal/ipaddr"
 )
 
 // AddrFormat is how the client address header of a reverse proxy is written.
@@ -48,7 +50,7 @@ var (
 //
 // Addresses are unmapped and have no zone. The error is nil, ErrAddrMissing or
 // ErrAddrUnusable. Nothing is allocated.
-func ClientAddr(source netip.Addr, h *Head, format AddrFormat, trusted *PrefixSet) (netip.Addr, error) {
+func ClientAddr(source netip.Addr, h *Head, format AddrFormat, trusted *ipaddr.PrefixSet) (netip.Addr, error) {
 	if source.IsValid() {
 		source = source.Unmap().WithZone("")
 		if !trusted.Contains(source) {
@@ -81,7 +83,7 @@ func singleAddr(h *Head) (netip.Addr, error) {
 }
 
 // lastAddr walks lists of addresses from the right.
-func lastAddr(h *Head, trusted *PrefixSet) (netip.Addr, error) {
+func lastAddr(h *Head, trusted *ipaddr.PrefixSet) (netip.Addr, error) {
 	var leftmost netip.Addr
 	for i := range h.AddrInstances() {
 		list := h.AddrValue(i)

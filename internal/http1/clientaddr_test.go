@@ -4,7 +4,19 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"spate/internal/ipaddr"
 )
+
+// newSet returns the set of prefixes.
+func newSet(tb testing.TB, prefixes ...netip.Prefix) *ipaddr.PrefixSet {
+	tb.Helper()
+	s, err := ipaddr.NewPrefixSet(prefixes)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
 
 // proxied returns the head of a request with the given lines of header.
 func proxied(tb testing.TB, header string, values ...string) *Head {
@@ -31,7 +43,7 @@ type addrCase struct {
 
 func runAddrCases(t *testing.T, header string, format AddrFormat, cases []addrCase) {
 	t.Helper()
-	trusted := newSet(t, LocalPrefixes()...)
+	trusted := newSet(t, ipaddr.LocalPrefixes()...)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			h := proxied(t, header, c.lines...)
@@ -188,7 +200,7 @@ func TestClientAddrSource(t *testing.T) {
 }
 
 func TestClientAddrAllocatesNothing(t *testing.T) {
-	trusted := newSet(t, LocalPrefixes()...)
+	trusted := newSet(t, ipaddr.LocalPrefixes()...)
 	source := netip.MustParseAddr("127.0.0.1")
 	last := proxied(t, "X-Forwarded-For", "2001:db8::1%x, 203.0.113.7, [fe80::1%eth0]:80")
 	forwarded := proxied(t, "Forwarded", `for="[2001:db8::17]:4711";proto=http, for=10.0.0.1`)
@@ -204,7 +216,7 @@ func TestClientAddrAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkClientAddr(b *testing.B) {
-	trusted := newSet(b, LocalPrefixes()...)
+	trusted := newSet(b, ipaddr.LocalPrefixes()...)
 	source := netip.MustParseAddr("127.0.0.1")
 	for _, c := range []struct {
 		name, header, value string

@@ -1,6 +1,10 @@
 package http1
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"spate/internal/ipaddr"
+)
 
 // The Forwarded header, RFC 7239, 4:
 //
@@ -17,7 +21,7 @@ import "net/netip"
 // would stop at: an address that is no trusted proxy, or something that is no
 // address. A line whose syntax is broken, say by a quote that the client never
 // closed, is beyond use to its end, the proxy's own entry included.
-func forwardedAddr(h *Head, trusted *PrefixSet) (netip.Addr, error) {
+func forwardedAddr(h *Head, trusted *ipaddr.PrefixSet) (netip.Addr, error) {
 	var leftmost, stop netip.Addr
 	unusable := false // what the walk would stop at is no address
 	for i := h.AddrInstances() - 1; i >= 0; i-- {

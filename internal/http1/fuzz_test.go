@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unsafe"
+
+	"spate/internal/ipaddr"
 )
 
 func FuzzParseHead(f *testing.F) {
@@ -52,28 +54,6 @@ func within(part, whole []byte) bool {
 	return at+uintptr(len(part)) <= uintptr(len(whole))
 }
 
-func FuzzParseAddr(f *testing.F) {
-	for _, seed := range []string{
-		"1.2.3.4", "255.255.255.255", "01.2.3.4", "1.2.3", "::", "::1", "1::", "2001:db8::7", "::ffff:1.2.3.4", "1:2:3:4:5:6:7:8",
-		"1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "1:2:3:4:5:6:1.2.3.4", "1::2:3:4:5:6:7:1.2.3.4", "fe80::1%eth0", "1:::2", "1:", ":1",
-		"12345::", "1.2.3.4::", "::1.2.3.4:5", "1:2:3:4:5:6:7:8:9", "::%", "%x", "1.2.3.4%x",
-	} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, in []byte) {
-		want, err := netip.ParseAddr(string(in))
-		want = want.WithZone("").Unmap()
-		got4, ok4 := parseIPv4(in)
-		got6, ok6 := parseIPv6(in)
-		if ok4 && ok6 || (ok4 || ok6) != (err == nil) {
-			t.Fatalf("%q: IPv4 %v, IPv6 %v, netip %v", in, ok4, ok6, err)
-		}
-		if ok4 && got4 != want || ok6 && got6 != want {
-			t.Fatalf("%q: %v or %v, netip %v", in, got4, got6, want)
-		}
-	})
-}
-
 // FuzzClientAddr puts whatever a client may send before what a trusted proxy
 // appends: it may cost the client its answer, never give it another address.
 func FuzzClientAddr(f *testing.F) {
@@ -84,7 +64,7 @@ func FuzzClientAddr(f *testing.F) {
 		f.Add([]byte(seed), true)
 		f.Add([]byte(seed), false)
 	}
-	trusted := newSet(f, LocalPrefixes()...)
+	trusted := newSet(f, ipaddr.LocalPrefixes()...)
 	source := netip.MustParseAddr("192.168.1.1")
 	client := netip.MustParseAddr("203.0.113.7")
 	f.Fuzz(func(t *testing.T, sent []byte, ownLine bool) {
@@ -119,7 +99,7 @@ func FuzzClientAddr(f *testing.F) {
 		h.addrs[0] = sent
 		for format := AddrFormatLast; format <= AddrFormatSingle; format++ {
 			got, err := ClientAddr(source, &h, format, trusted)
-			if got.IsValid() != (err == nil) || err == nil && (got.Is4In6() || got.Zone() != "" || !usable(got)) {
+			if got.IsValid() != (err == nil) || err == nil && (got.Is4In6() || got.Zone() != "" || !ipaddr.Usable(got)) {
 				t.Fatalf("%q: %v, %v", sent, got, err)
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+
+	"spate/internal/ipaddr"
 )
 
 // MaxProxyHeader is the largest PROXY header that is taken, in bytes: room for
@@ -180,7 +182,7 @@ func (k kind) holds(c byte) bool {
 		return true
 	case c == '.':
 		return k != kindPort
-	case c == ':', hexDigit[c] != 0:
+	case c == ':', c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
 		return k == kindIPv6
 	}
 	return false
@@ -212,14 +214,14 @@ func (l *v1Line) addr(v6 bool) (addr netip.Addr) {
 	var ok bool
 	if v6 {
 		word := l.word(kindIPv6, len("0000:0000:0000:0000:0000:ffff:255.255.255.255"), ' ')
-		if addr, ok = parseIPv6(word); !ok {
-			addr, ok = parseIPv4(word)
+		if addr, ok = ipaddr.Parse6(word); !ok {
+			addr, ok = ipaddr.Parse4(word)
 		}
 		ok = ok && bytes.IndexByte(word, '%') < 0 // no zones here
 	} else {
-		addr, ok = parseIPv4(l.word(kindIPv4, len("255.255.255.255"), ' '))
+		addr, ok = ipaddr.Parse4(l.word(kindIPv4, len("255.255.255.255"), ' '))
 	}
-	if l.err == nil && (!ok || !usable(addr)) {
+	if l.err == nil && (!ok || !ipaddr.Usable(addr)) {
 		l.err = ErrProxyHeader
 	}
 	return addr
@@ -272,7 +274,7 @@ func proxyV2(buf []byte) (n int, src netip.AddrPort, err error) {
 		case 36:
 			src = netip.AddrPortFrom(netip.AddrFrom16([16]byte(block)).Unmap(), binary.BigEndian.Uint16(block[32:]))
 		}
-		if src.IsValid() && !usable(src.Addr()) {
+		if src.IsValid() && !ipaddr.Usable(src.Addr()) {
 			return 0, src, ErrProxyHeader
 		}
 	}

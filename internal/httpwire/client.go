@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"spate/internal/bittorrent"
+	"spate/internal/ipaddr"
 )
 
 // Errors of ParseAnnounceReply and ParseScrapeReply beside ErrBencode.
@@ -175,7 +176,7 @@ func (d *decoder) peer(r *bittorrent.AnnounceReply) {
 		last = d.key(last)
 		switch string(last) {
 		case "ip":
-			ip = parseIP(d.str())
+			ip, _ = ipaddr.Parse(d.str())
 		case "port":
 			port = d.count(65535)
 			portSeen = true

@@ -184,8 +184,8 @@ func FuzzParseScrapeReply(f *testing.F) {
 	})
 }
 
-// FuzzAddr holds the address parser against the standard library's.
-func FuzzAddr(f *testing.F) {
+// FuzzClaimedAddr holds what clients claim against the standard library's parser.
+func FuzzClaimedAddr(f *testing.F) {
 	for _, s := range []string{
 		"1.2.3.4", "::", "::1", "1::", "2001:db8::1", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:1.2.3.4", "::ffff:1.2.3.4",
 		"1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "1::2::3", "1:2:3:4:5:6:7:8:9", "12345::", "1.2.3", "01.2.3.4", "256.1.1.1",
@@ -197,9 +197,6 @@ func FuzzAddr(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		want, _ := netip.ParseAddr(s)
 		want = want.WithZone("").Unmap()
-		if got := parseIP([]byte(s)); got != want {
-			t.Fatalf("%q gave %v, netip says %v", s, got, want)
-		}
 		if got := claimedAddr([]byte("[" + s + "]:6881")); len(s) < maxValue-7 && !strings.ContainsAny(s, "%+]") && got != want && want.Is6() {
 			t.Fatalf("[%q]:6881 gave %v, want %v", s, got, want)
 		}

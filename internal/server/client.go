@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"spate/internal/http1"
+	"spate/internal/ipaddr"
 )
 
 // rules are what all exchanges of a server share and never change, but for
@@ -13,7 +14,7 @@ import (
 type rules struct {
 	cfg     Config
 	header  []byte // Config.ClientHeader
-	trusted *http1.PrefixSet
+	trusted *ipaddr.PrefixSet
 	limits  *limiter
 	// draining is set when the server stops: each connection closes after its
 	// next reply.
@@ -22,7 +23,7 @@ type rules struct {
 
 // newRules prepares what exchanges share.
 func newRules(cfg Config) (*rules, error) {
-	trusted, err := http1.NewPrefixSet(cfg.TrustedProxies)
+	trusted, err := ipaddr.NewPrefixSet(cfg.TrustedProxies)
 	if err != nil {
 		return nil, err
 	}

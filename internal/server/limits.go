@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"spate/internal/http1"
+	"spate/internal/ipaddr"
 )
 
 // Limits bounds what one address may cost before any work is done for it, and
@@ -58,7 +58,7 @@ func DefaultLimits() Limits {
 		ConnectionBurst:    DefaultConnectionBurst,
 		RequestRate:        DefaultRequestRate,
 		RequestBurst:       DefaultRequestBurst,
-		Exempt:             http1.LocalPrefixes(),
+		Exempt:             ipaddr.LocalPrefixes(),
 	}
 }
 
@@ -97,7 +97,7 @@ type limitRules struct {
 	maxAddress  uint32 // 0 is no limit
 	connections rate
 	requests    rate
-	exempt      *http1.PrefixSet
+	exempt      *ipaddr.PrefixSet
 }
 
 // newLimiter returns a limiter with an empty table, or every problem of cfg.
@@ -115,7 +115,7 @@ func (l *limiter) set(cfg Limits) error {
 	if err := cfg.validate(); err != nil {
 		return err
 	}
-	exempt, err := http1.NewPrefixSet(cfg.Exempt)
+	exempt, err := ipaddr.NewPrefixSet(cfg.Exempt)
 	if err != nil {
 		return fmt.Errorf("exempt from limits: %w", err)
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 	"unsafe"
 
-	"spate/internal/http1"
+	"spate/internal/ipaddr"
 )
 
 func mustLimiter(tb testing.TB, cfg Limits) *limiter {
@@ -95,7 +95,7 @@ func TestLimiterConnectionRate(t *testing.T) {
 }
 
 func TestLimiterRequests(t *testing.T) {
-	l := mustLimiter(t, Limits{RequestRate: 1, RequestBurst: 2, Exempt: http1.LocalPrefixes()})
+	l := mustLimiter(t, Limits{RequestRate: 1, RequestBurst: 2, Exempt: ipaddr.LocalPrefixes()})
 	addr := netip.MustParseAddr("2001:db8::1")
 	for i, c := range []struct {
 		now  time.Duration
@@ -116,7 +116,7 @@ func TestLimiterRequests(t *testing.T) {
 }
 
 func TestLimiterMaxConnections(t *testing.T) {
-	l := mustLimiter(t, Limits{MaxConnections: 2, AddressConnections: 1, Exempt: http1.LocalPrefixes()})
+	l := mustLimiter(t, Limits{MaxConnections: 2, AddressConnections: 1, Exempt: ipaddr.LocalPrefixes()})
 	public, local := netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("127.0.0.1")
 	if l.admit(0, public) != refusalNone || l.admit(0, public) != refusalAddress || l.admit(0, local) != refusalNone {
 		t.Fatal("refused below the limit, or not at it")
@@ -140,7 +140,7 @@ func TestLimiterMaxConnections(t *testing.T) {
 func TestLimiterExemptAndUnlimited(t *testing.T) {
 	strict := mustLimiter(t, Limits{
 		AddressConnections: 1, ConnectionRate: 1, ConnectionBurst: 1, RequestRate: 1, RequestBurst: 1,
-		Exempt: append(http1.LocalPrefixes(), netip.MustParsePrefix("203.0.113.0/24")),
+		Exempt: append(ipaddr.LocalPrefixes(), netip.MustParsePrefix("203.0.113.0/24")),
 	})
 	unlimited := mustLimiter(t, Limits{})
 	for range 100 {

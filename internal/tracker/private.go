@@ -88,20 +88,3 @@ func isPublic(addr netip.Addr) bool {
 		return b[0] < 224
 	}
 }
-
-// usableAddr reports whether a peer may have the address that it claims.
-func usableAddr(addr netip.Addr) bool {
-	return addr.IsValid() && !addr.IsUnspecified() && !addr.IsMulticast() && addr != broadcast
-}
-
-var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
-
-// unmapPrefix turns a prefix of IPv4-mapped addresses into the IPv4 one that
-// sources, which are unmapped, can lie in.
-func unmapPrefix(p netip.Prefix) netip.Prefix {
-	const mapped = 96
-	if p.Addr().Is4In6() && p.Bits() >= mapped {
-		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
-	}
-	return p
-}

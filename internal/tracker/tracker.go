@@ -5,12 +5,12 @@
 package tracker
 
 import (
-	"fmt"
-	"net/netip"
+	"errors"
 	"sync"
 	"time"
 
 	"spate/internal/bittorrent"
+	"spate/internal/ipaddr"
 )
 
 // Store is what the tracker needs of the swarms. It is called by many workers
@@ -50,9 +50,13 @@ func New(cfg Config, store Store, access AccessList) (*Tracker, error) {
 		return nil, err
 	}
 	if store == nil {
-		return nil, fmt.Errorf("tracker: it needs a store")
+		return nil, errors.New("tracker: it needs a store")
 	}
-	return &Tracker{policy: newPolicy(&cfg), store: store, access: access}, nil
+	p, err := newPolicy(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Tracker{policy: p, store: store, access: access}, nil
 }
 
 // allows reports whether the torrent h is served.
@@ -69,11 +73,15 @@ type policy struct {
 	maxScrape             int
 	maxFullScrape         int
 	private               PrivatePeers
-	trusted               []netip.Prefix
+	trusted               *ipaddr.PrefixSet
 	clock                 func() time.Duration
 }
 
-func newPolicy(cfg *Config) policy {
+func newPolicy(cfg *Config) (policy, error) {
+	trusted, err := ipaddr.NewPrefixSet(cfg.TrustedPeerAddresses)
+	if err != nil {
+		return policy{}, err
+	}
 	p := policy{
 		interval:      cfg.Interval,
 		minInterval:   cfg.minInterval(),
@@ -81,18 +89,16 @@ func newPolicy(cfg *Config) policy {
 		maxScrape:     cfg.MaxScrapeTorrents,
 		maxFullScrape: cfg.MaxFullScrapeTorrents,
 		private:       cfg.PrivatePeers,
+		trusted:       trusted,
 		clock:         cfg.Clock,
 	}
 	p.jitterSeconds = uint32(cfg.Interval / time.Second / jitterFraction)
 	p.defaultPeers = min(defaultNumWant, p.maxPeers)
-	for _, prefix := range cfg.TrustedPeerAddresses {
-		p.trusted = append(p.trusted, unmapPrefix(prefix))
-	}
 	if p.clock == nil {
 		start := time.Now()
 		p.clock = func() time.Duration { return time.Since(start) }
 	}
-	return p
+	return p, nil
 }
 
 // numWant turns what a client wants into how many peers it may get.

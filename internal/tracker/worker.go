@@ -7,6 +7,7 @@ import (
 
 	"spate/internal/bittorrent"
 	"spate/internal/httpwire"
+	"spate/internal/ipaddr"
 )
 
 // Worker handles requests one after another. It owns the scratch memory that
@@ -114,7 +115,7 @@ func (w *Worker) tryAnnounce(now time.Duration, client netip.Addr, query []byte)
 // trusted source, the one that it claims. Of several claims `ip` counts before
 // the one of the source's own family, and that before the other.
 func (p *policy) peerAddr(source netip.Addr, r *bittorrent.AnnounceRequest) netip.Addr {
-	if len(p.trusted) == 0 || !p.trusts(source) {
+	if !p.trusted.Contains(source) {
 		return source
 	}
 	first, second := r.IPv4, r.IPv6
@@ -122,25 +123,15 @@ func (p *policy) peerAddr(source netip.Addr, r *bittorrent.AnnounceRequest) neti
 		first, second = second, first
 	}
 	switch {
-	case usableAddr(r.IP):
-		return r.IP.Unmap().WithZone("")
-	case usableAddr(first):
-		return first.Unmap().WithZone("")
-	case usableAddr(second):
-		return second.Unmap().WithZone("")
+	case ipaddr.Usable(r.IP):
+		return r.IP
+	case ipaddr.Usable(first):
+		return first
+	case ipaddr.Usable(second):
+		return second
 	default:
 		return source
 	}
-}
-
-// trusts reports whether source may announce other addresses than its own.
-func (p *policy) trusts(source netip.Addr) bool {
-	for _, prefix := range p.trusted {
-		if prefix.Contains(source) {
-			return true
-		}
-	}
-	return false
 }
 
 // interval returns the configured interval with the jitter of one reply.

@@ -1,77 +1,35 @@
-package http1
+// Package ipaddr reads IP addresses and answers questions about them on the way of a
+// request, without allocating. netip.ParseAddr would do but for two things: it
+// takes a string, and its errors allocate, which would hand strangers a way to make
+// garbage. The tests hold this package against netip.
+//
+// Addresses that it returns are unmapped and have no zone.
+package ipaddr
 
 import (
 	"bytes"
 	"net/netip"
 )
 
-// Addresses as text. netip.ParseAddr would do, but for two things: it takes a
-// string, and its errors allocate, which would hand everyone behind a proxy a
-// way to make garbage. It is what the tests compare with.
-
-// parseNode parses an address as proxies write it: a bare address, IPv4 with
-// :port, or IPv6 in brackets with or without :port. A zone is dropped, an
-// IPv4-mapped address unmapped. An address that no client can have (unspecified,
-// multicast or broadcast) is refused as garbage is.
-func parseNode(b []byte) (netip.Addr, bool) {
-	if len(b) == 0 {
-		return netip.Addr{}, false
-	}
-	var addr netip.Addr
-	var ok bool
-	if b[0] == '[' {
-		end := bytes.IndexByte(b, ']')
-		if end < 0 || len(b) > end+1 && (b[end+1] != ':' || !isPort(b[end+2:])) {
-			return netip.Addr{}, false
-		}
-		addr, ok = parseIPv6(b[1:end])
-	} else if colon := bytes.IndexByte(b, ':'); colon < 0 {
-		addr, ok = parseIPv4(b)
-	} else if bytes.IndexByte(b[colon+1:], ':') < 0 {
-		if !isPort(b[colon+1:]) {
-			return netip.Addr{}, false
-		}
-		addr, ok = parseIPv4(b[:colon])
-	} else {
-		addr, ok = parseIPv6(b)
-	}
-	if !ok || !usable(addr) {
-		return netip.Addr{}, false
-	}
-	return addr, true
-}
-
-// usable tells whether addr can be a client's.
-func usable(addr netip.Addr) bool {
-	return !addr.IsUnspecified() && !addr.IsMulticast() && addr != broadcast
+// Usable reports whether addr can be that of a client or a peer: it is valid, and
+// neither unspecified nor multicast nor broadcast.
+func Usable(addr netip.Addr) bool {
+	return addr.IsValid() && !addr.IsUnspecified() && !addr.IsMulticast() && addr != broadcast
 }
 
 var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
-// isPort tells whether b is a port as a list of proxies holds it: up to five
-// digits, or an obfuscated one (RFC 7239, 6.3). Its value is of no use.
-func isPort(b []byte) bool {
-	if len(b) == 0 {
-		return false
+// Parse reads an address of either family as Parse4 and Parse6 do.
+func Parse(b []byte) (netip.Addr, bool) {
+	if addr, ok := Parse4(b); ok {
+		return addr, true
 	}
-	if b[0] == '_' {
-		for _, c := range b[1:] {
-			if !tokenByte[c] {
-				return false
-			}
-		}
-		return len(b) > 1
-	}
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return len(b) <= 5
+	return Parse6(b)
 }
 
-// parseIPv4 parses four decimal numbers without leading zeros.
-func parseIPv4(b []byte) (netip.Addr, bool) {
+// Parse4 reads four decimal numbers with dots between them, without leading zeros,
+// which some read as octal.
+func Parse4(b []byte) (netip.Addr, bool) {
 	ip, ok := dottedQuad(b)
 	if !ok {
 		return netip.Addr{}, false
@@ -79,6 +37,7 @@ func parseIPv4(b []byte) (netip.Addr, bool) {
 	return netip.AddrFrom4(ip), true
 }
 
+// dottedQuad is Parse4 for an address that may be the end of an IPv6 one.
 func dottedQuad(b []byte) (ip [4]byte, ok bool) {
 	octet, value, digits := 0, 0, 0
 	for _, c := range b {
@@ -106,9 +65,9 @@ func dottedQuad(b []byte) (ip [4]byte, ok bool) {
 	return ip, true
 }
 
-// parseIPv6 parses an IPv6 address (RFC 4291, 2.2), drops its zone and unmaps
-// it.
-func parseIPv6(b []byte) (netip.Addr, bool) {
+// Parse6 reads an IPv6 address in any form of RFC 4291, section 2.2. A zone after %
+// is dropped.
+func Parse6(b []byte) (netip.Addr, bool) {
 	var ip [16]byte
 	n, gap, ok := ipv6Groups(b, &ip)
 	if !ok || (gap < 0) != (n == len(ip)) {
@@ -139,9 +98,9 @@ func ipv6Groups(b []byte, ip *[16]byte) (n, gap int, ok bool) {
 		}
 		switch {
 		case c == '.':
-			tail, isZoned := cutZone(b[start:])
+			tail, zoneOK := cutZone(b[start:])
 			quad, isQuad := dottedQuad(tail)
-			if !isZoned || !isQuad || n > 12 {
+			if !zoneOK || !isQuad || n > 12 {
 				return n, gap, false
 			}
 			n += copy(ip[n:], quad[:])

@@ -1,4 +1,4 @@
-package http1
+package ipaddr
 
 import (
 	"cmp"
@@ -37,7 +37,7 @@ func NewPrefixSet(prefixes []netip.Prefix) (*PrefixSet, error) {
 	s := &PrefixSet{}
 	for _, p := range prefixes {
 		if !p.IsValid() {
-			return nil, fmt.Errorf("http1: invalid address prefix %v", p)
+			return nil, fmt.Errorf("invalid address prefix %v", p)
 		}
 		addr, bits := p.Addr(), p.Bits()
 		if addr.Is4In6() && bits >= 96 {
@@ -133,9 +133,8 @@ func number6(addr netip.Addr) uint128 {
 	return uint128{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
 }
 
-// LocalPrefixes returns the default of trusted proxies: loopback, private
-// (RFC 1918), unique-local (RFC 4193) and link-local addresses. Nobody on the
-// internet can send from them; whoever sits on such a network is trusted.
+// LocalPrefixes returns the ranges that nobody on the internet can send from:
+// loopback, private (RFC 1918), link-local and unique-local (RFC 4193).
 func LocalPrefixes() []netip.Prefix {
 	return []netip.Prefix{
 		netip.MustParsePrefix("127.0.0.0/8"),

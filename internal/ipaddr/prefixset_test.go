@@ -1,4 +1,4 @@
-package http1
+package ipaddr
 
 import (
 	"math/rand/v2"
