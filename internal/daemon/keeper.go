@@ -140,7 +140,10 @@ func (k *keeper) writable() error {
 	} else if err == nil && !info.Mode().IsRegular() {
 		return errors.New("is no regular file")
 	}
-	f, err := k.dir.OpenFile(k.name+probe, os.O_CREATE|os.O_WRONLY, 0o600)
+	if info, err := k.dir.Lstat(k.name + unfinished); err == nil && info.IsDir() {
+		return fmt.Errorf("is written to %s first, which is a directory: remove it", k.path+unfinished)
+	}
+	f, err := k.create(k.name + probe)
 	if err != nil {
 		return fmt.Errorf("cannot be written: %w", err)
 	}
@@ -149,6 +152,20 @@ func (k *keeper) writable() error {
 		err = nil // another start or check tried at the same time, and was faster
 	}
 	return errors.Join(f.Close(), err)
+}
+
+// create makes a file of ours anew, whatever had its name: to open a FIFO would wait
+// for its reader, and a link leads to another file.
+func (k *keeper) create(name string) (*os.File, error) {
+	for {
+		if err := k.dir.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		f, err := k.dir.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+	}
 }
 
 // restore loads the snapshot, where there is one. A damaged one is put aside, and
@@ -229,7 +246,7 @@ func (k *keeper) replace(ctx context.Context) (size int64, err error) {
 	if err := k.follow(); err != nil {
 		return 0, err
 	}
-	f, err := k.dir.OpenFile(k.name+unfinished, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	f, err := k.create(k.name + unfinished)
 	if err != nil {
 		return 0, err
 	}

@@ -1,11 +1,14 @@
 package daemon
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -198,6 +201,53 @@ func TestAFailedWriteLeavesTheOldSnapshot(t *testing.T) {
 		}
 		if got := strings.Count(text.String(), "a snapshot is written"); got != want {
 			t.Errorf("the log says %d times that it is written:\n%s", got, text.String())
+		}
+	}
+}
+
+// TestSnapshotBesideOddFiles: what has a name of ours is replaced, or tells at the
+// start that it cannot be. To open a FIFO would keep the start, and the stop, waiting.
+func TestSnapshotBesideOddFiles(t *testing.T) {
+	odd := map[string]func(path string) error{
+		"FIFO":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"link":      func(path string) error { return os.Symlink("elsewhere", path) },
+		"loop":      func(path string) error { return os.Symlink(filepath.Base(path), path) },
+		"directory": func(path string) error { return os.MkdirAll(filepath.Join(path, "with", "files"), 0o700) },
+	}
+	for kind, makeOdd := range odd {
+		for _, ending := range []string{"", unfinished, probe, locked} {
+			t.Run(kind+ending, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "swarms")
+				if err := makeOdd(path + ending); err != nil {
+					t.Fatal(err)
+				}
+				refused := ending == "" || ending == locked || kind == "directory"
+				_, err := Check(keeping(path), Build{})
+				if (err != nil) != refused {
+					t.Errorf("a check says %v", err)
+				}
+				d, err := New(keeping(path), Build{}, nil)
+				if refused {
+					if err == nil {
+						d.Close()
+					}
+					if err == nil || !strings.Contains(err.Error(), "[snapshot] path") {
+						t.Errorf("a start says %v", err)
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, stop := context.WithCancel(t.Context())
+				stop()
+				if err := d.Run(ctx); err != nil {
+					t.Error(err)
+				}
+				if left, err := filepath.Glob(filepath.Dir(path) + "/*"); err != nil || !slices.Equal(left, []string{path}) {
+					t.Errorf("afterwards there are %v, %v", left, err)
+				}
+			})
 		}
 	}
 }

@@ -67,8 +67,8 @@ func lockSnapshot(dir *os.Root, name string, owner *identity) (*snapshotLock, er
 // (fs.protected_regular).
 func (l *snapshotLock) open() (err error) {
 	for {
-		if info, err := l.dir.Lstat(l.name); err == nil && !info.Mode().IsRegular() {
-			return fmt.Errorf("%s is no regular file: remove it", l.name)
+		if err := lockable(l.dir, l.name); err != nil {
+			return err
 		}
 		l.file, err = l.dir.OpenFile(l.name, os.O_RDWR, 0)
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -81,6 +81,14 @@ func (l *snapshotLock) open() (err error) {
 	}
 }
 
+// lockable reports what else than a lock's file has its name.
+func lockable(dir *os.Root, name string) error {
+	if info, err := dir.Lstat(name); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file: remove it", name)
+	}
+	return nil
+}
+
 // close removes the file and releases the lock, in this order: nobody can get a lock
 // on a file that is about to go.
 func (l *snapshotLock) close() {
@@ -89,8 +97,12 @@ func (l *snapshotLock) close() {
 }
 
 // snapshotKept returns an errKept when another process holds the lock of the snapshot
-// name in dir. It takes none, so that no tracker can meet it.
+// name in dir, or what keeps anybody from it. It takes none, so that no tracker can
+// meet it.
 func snapshotKept(dir *os.Root, name string) error {
+	if err := lockable(dir, name+locked); err != nil {
+		return err
+	}
 	f, err := dir.Open(name + locked)
 	if err != nil {
 		return nil // nobody holds it, or it is not for us to see

@@ -212,29 +212,14 @@ func TestKilledWhileASnapshotIsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// The second life writes into a pipe, so that it is in the middle of it when
-	// the reader has seen its first bytes.
 	spate = startSpate(t, tracker, config)
 	answers(t, tracker, url, spate)
-	floodWith(t, tracker, announceHost(url), 5000, 50) // more than fits into the pipe
-	pipe := path + ".tmp"
-	lab.Eventually(t, 10*time.Second, "pipe in the way of the snapshot", func() error { return unix.Mkfifo(pipe, 0o600) }, spate)
-	in, err := os.Open(pipe)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	if _, err := io.ReadFull(in, make([]byte, 8)); err != nil {
-		t.Fatal(err)
-	}
+	floodWith(t, tracker, announceHost(url), 50_000, 50) // so that a write takes a while
+	haltWhileWriting(t, spate, path+".tmp")
 	if err := spate.Stop(t, syscall.SIGKILL); err == nil {
 		t.Fatal("a killed process says that all is well")
 	}
-	if err := os.Remove(pipe); err != nil {
-		t.Fatal(err)
-	}
-	// A real one would have left a part of itself.
-	if err := os.WriteFile(pipe, []byte("SPATESWM"), 0o600); err != nil {
+	if _, err := os.Stat(path + ".tmp"); err != nil {
 		t.Fatal(err)
 	}
 
@@ -245,6 +230,41 @@ func TestKilledWhileASnapshotIsWritten(t *testing.T) {
 	}
 	if log := spate.Log(t); strings.Contains(log, "damaged") {
 		t.Errorf("the snapshot is damaged:\n%s", log)
+	}
+}
+
+// haltWhileWriting stops a process that makes the file at path again and again, and
+// then renames it, in the middle of that.
+func haltWhileWriting(t *testing.T, p *lab.Process, path string) {
+	t.Helper()
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := os.NewFile(uintptr(fd), "inotify")
+	defer events.Close()
+	if _, err := unix.InotifyAddWatch(fd, filepath.Dir(path), unix.IN_CREATE); err != nil {
+		t.Fatal(err)
+	}
+	if err := events.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	stat := fmt.Sprintf("/proc/%d/stat", p.Pid())
+	for event := make([]byte, 4096); ; {
+		if _, err := events.Read(event); err != nil {
+			t.Fatalf("waiting for another write: %v", err)
+		}
+		p.Signal(t, syscall.SIGSTOP)
+		lab.Eventually(t, 10*time.Second, "halt", func() error {
+			if now := read(t, stat); !strings.Contains(now, ") T ") {
+				return fmt.Errorf("it is in state %s", now)
+			}
+			return nil
+		}, p)
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		p.Signal(t, syscall.SIGCONT) // that one had been faster
 	}
 }
 
