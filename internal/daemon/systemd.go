@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
@@ -18,6 +19,7 @@ import (
 // root directory has changed.
 type systemd struct {
 	conn *net.UnixConn // nil without a service manager
+	mu   sync.Mutex    // held while news are sent: conn has one deadline for all
 }
 
 // dialSystemd connects to the service manager of NOTIFY_SOCKET.
@@ -30,14 +32,22 @@ func dialSystemd() *systemd {
 	if err != nil {
 		return &systemd{} // it would have been told, and does not listen
 	}
-	return &systemd{conn}
+	return &systemd{conn: conn}
 }
+
+// notifyWithin is how long news may take. A manager that hangs, while ten of them wait
+// for it already, must not keep a reload or a stop waiting too.
+const notifyWithin = time.Second
 
 // notify tells the service manager a state (sd_notify(3)).
 func (s *systemd) notify(state string) {
-	if s.conn != nil {
-		_, _ = s.conn.Write([]byte(state)) // a manager that is gone needs no news
+	if s.conn == nil {
+		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.conn.SetWriteDeadline(time.Now().Add(notifyWithin))
+	_, _ = s.conn.Write([]byte(state)) // a manager that is gone needs no news
 }
 
 func (s *systemd) close() {

@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -62,5 +64,46 @@ func TestWatchdogWhileStopping(t *testing.T) {
 	close(release)
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestManagerThatHangs: a service manager that takes no more news keeps the tracker
+// neither from its start nor from its end.
+func TestManagerThatHangs(t *testing.T) {
+	news, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "n"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer news.Close()
+	t.Setenv("NOTIFY_SOCKET", news.LocalAddr().String())
+	t.Setenv("WATCHDOG_USEC", "30000")
+	other := dialSystemd()
+	defer other.close()
+	for err == nil { // until its queue is full
+		if err = other.conn.SetWriteDeadline(time.Now().Add(10 * time.Millisecond)); err == nil {
+			_, err = other.conn.Write([]byte("STATUS=full"))
+		}
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+
+	d, err := New(loopback(), Build{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	get(t, "http://"+d.Addrs()[0].String()+"/")
+	stop()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it does not end")
 	}
 }
