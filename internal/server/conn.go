@@ -308,9 +308,10 @@ func (c *conn) answer(out *[]byte) action {
 }
 
 // expectRest sets the deadline of a head that has begun. The one of the first
-// head runs since the connection was accepted.
+// head runs since the connection was accepted. After a PROXY protocol header none
+// may have begun.
 func (c *conn) expectRest() error {
-	if c.busy {
+	if c.busy || len(c.pending()) == 0 {
 		return nil
 	}
 	c.busy = true

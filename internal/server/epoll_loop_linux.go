@@ -134,7 +134,7 @@ func (l *epollLoop) drained(quiet bool) bool {
 // endIdle ends, for the stop, a registered connection that waits for a request,
 // after a last look whether one has come: closing over it would reset the
 // connection. Many connections take a while to close, and the poller may have
-// said nothing since a signal interrupted it. One that has never sent anything is given
+// said nothing since a signal interrupted it. One that has not begun a request is given
 // a moment: whoever connects wants to ask, and a proxy's request may be under way.
 func (l *epollLoop) endIdle(id uint32) {
 	r := l.records.At(id)

@@ -90,6 +90,12 @@ func (x *exchange) serve(now time.Duration, p *peer, in, out []byte) (consumed i
 		if consumed, next = p.proxyHeader(in); next != actionKeep {
 			return consumed, out, next
 		}
+		if consumed == len(in) {
+			// The first request is still to come, within the deadline of its head:
+			// the connection is not a kept one that may idle.
+			x.count.bytesIn.Add(uint64(consumed))
+			return consumed, out, actionMore
+		}
 	}
 	for next == actionKeep && consumed < len(in) {
 		if len(out)-started >= outputLimit {

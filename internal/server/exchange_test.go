@@ -186,6 +186,23 @@ func TestExchangeDraining(t *testing.T) {
 	}
 }
 
+// TestExchangeAfterProxyHeader: who has sent no more than a PROXY protocol header
+// owes its first head, and is no kept connection that may idle.
+func TestExchangeAfterProxyHeader(t *testing.T) {
+	x := newTestExchange(t, Config{KeepAlive: true})
+	p := testPeer()
+	p.pending = true
+	header := []byte("PROXY TCP4 192.0.2.7 192.0.2.1 1 2\r\n")
+	used, out, next := x.serve(0, &p, header, nil)
+	if used != len(header) || len(out) > 0 || next != actionMore {
+		t.Errorf("after the header: %d bytes used, %q, action %d", used, out, next)
+	}
+	_, out, next = x.serve(0, &p, []byte("GET /announce HTTP/1.1\r\n\r\n"), nil)
+	if next != actionKeep || !bytes.HasPrefix(out, []byte("HTTP/1.1 200 OK\r\n")) {
+		t.Errorf("after the request: %q, action %d", out, next)
+	}
+}
+
 // TestOpen holds who may speak for others, by mode and source.
 func TestOpen(t *testing.T) {
 	trusted, stranger := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("192.0.2.1")

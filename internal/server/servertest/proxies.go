@@ -14,6 +14,7 @@ func (c Carrier) proxies(t *testing.T) {
 	t.Run("header from anyone", c.untrustedHeader)
 	if c.Wrap == nil {
 		t.Run("PROXY protocol", c.proxyProtocol)
+		t.Run("PROXY protocol and silence", c.silentProxyProtocol)
 		t.Run("PROXY protocol from anyone", c.untrustedProxyProtocol)
 	}
 }
@@ -88,6 +89,18 @@ func (c Carrier) proxyProtocol(t *testing.T) {
 		s.expectGone(conn)
 	}
 	s.awaitEnd("proxy_header", 3)
+}
+
+// silentProxyProtocol: the deadline of the first head runs since the connection's
+// start, whatever the proxy has sent before it.
+func (c Carrier) silentProxyProtocol(t *testing.T) {
+	cfg := c.proxyConfig(server.ProxyProtocol, "127.0.0.1/32")
+	cfg.HeadTimeout = brief
+	s := c.start(t, cfg)
+	conn := s.dial()
+	s.send(conn, "PROXY TCP4 192.0.2.7 192.0.2.1 5000 80\r\n")
+	s.expectEnd(conn, "")
+	s.awaitEnd("head_timeout", 1)
 }
 
 func (c Carrier) untrustedProxyProtocol(t *testing.T) {
