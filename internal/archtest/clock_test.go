@@ -23,6 +23,7 @@ var nowFiles = map[string]string{
 	"internal/server/goroutine.go":   "deadlines, which net wants as a time.Time",
 	"internal/server/conn.go":        "deadlines",
 	"internal/server/wire.go":        "deadlines",
+	"internal/server/wire_end.go":    "deadlines",
 	"internal/server/lot_linux.go":   "the zero of parked connections' deadlines",
 	"internal/server/watch.go":       "how long ago the log said something; the age of certificates",
 	"internal/server/server.go":      "the age of certificates",

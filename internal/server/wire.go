@@ -141,8 +141,19 @@ func (w *wire) fill() error {
 		if err == nil {
 			return w.received
 		}
-		if w.told || !w.draining.Load() || !isTimeout(err) {
+		if !w.draining.Load() || !isTimeout(err) {
 			return err
+		}
+		if w.told {
+			// The stop ends every wait once, also one that has begun during the
+			// stop and goes on until the grace.
+			if !time.Now().Before(w.until) {
+				return err
+			}
+			if err := w.Conn.SetReadDeadline(w.until); err != nil {
+				return err
+			}
+			continue
 		}
 		if err := w.tell(); err != nil {
 			return err
@@ -159,7 +170,8 @@ func (w *wire) fill() error {
 // tell notes that the server stops: nothing is waited for beyond grace now.
 func (w *wire) tell() error {
 	w.told = true
-	return w.Conn.SetReadDeadline(w.grace())
+	w.until = w.grace()
+	return w.Conn.SetReadDeadline(w.until)
 }
 
 // readUntil sets the read deadline. One that is at most slack too early may
@@ -280,101 +292,6 @@ func (w *wire) drop() {
 	if w.held != nil {
 		w.pool.putOut(w.held)
 		w.held = nil
-	}
-}
-
-// flushLast sends what is held, as the last bytes before a close: the FIN then
-// leaves in the same segment where the system can do that.
-func (w *wire) flushLast() error {
-	if w.held == nil || sendMore == 0 {
-		return w.flush()
-	}
-	defer w.drop()
-	if err := w.writeFor(w.timeout, slackOf(w.timeout)); err != nil {
-		return err
-	}
-	rest := *w.held
-	var failed error
-	err := w.raw.Write(func(fd uintptr) bool {
-		for len(rest) > 0 {
-			n, err := unix.SendmsgN(int(fd), rest, nil, nil, sendMore)
-			switch {
-			case err == unix.EINTR:
-			case err == unix.EAGAIN:
-				return false
-			case err != nil:
-				failed = err
-				return true
-			default:
-				rest = rest[n:]
-			}
-		}
-		return true
-	})
-	if err == nil {
-		err = failed
-	}
-	return err
-}
-
-// flushNow sends what is held as far as that needs no waiting, and forgets the
-// rest.
-func (w *wire) flushNow() {
-	if w.held == nil {
-		return
-	}
-	defer w.drop()
-	_ = w.raw.Control(func(fd uintptr) {
-		_, _ = unix.SendmsgN(int(fd), *w.held, nil, nil, sendMore) // a farewell that nobody may hear
-	})
-}
-
-// unread reads and drops what has already come, up to lingerBytes, without
-// waiting. It tells whether there was anything and whether the peer has
-// finished sending.
-func (w *wire) unread() (some, eof bool) {
-	w.use(w.end - w.start)
-	scratch := w.pool.getIn()
-	defer w.pool.putIn(scratch)
-	_ = w.raw.Control(func(fd uintptr) {
-		for dropped := 0; dropped < lingerBytes; {
-			n, err := unix.Read(int(fd), scratch[:])
-			switch {
-			case err == unix.EINTR:
-				continue
-			case err == unix.EAGAIN:
-				return
-			case err != nil || n == 0:
-				eof = true
-				return
-			}
-			some = true
-			dropped += n
-		}
-	})
-	return some, eof
-}
-
-// linger shuts down sending, then drops what the peer still sends, bounded in
-// bytes and time. Closing at once would answer those bytes with a reset, which
-// can destroy the reply before the peer has read it.
-func (w *wire) linger() {
-	half, ok := w.Conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
-		return
-	}
-	if w.Conn.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
-		return
-	}
-	w.told = true // a stop waits for this: it is short
-	scratch := w.pool.getIn()
-	defer w.pool.putIn(scratch)
-	for dropped := 0; dropped < lingerBytes; {
-		n, err := w.Conn.Read(scratch[:])
-		if err != nil {
-			return
-		}
-		dropped += n
 	}
 }
 
