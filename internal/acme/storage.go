@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"spate/internal/files"
 )
 
 // A storage is the directory for keys and certificates. A file is replaced whole
@@ -178,7 +180,7 @@ func parsePair(data []byte) (key *ecdsa.PrivateKey, chain [][]byte, err error) {
 
 // read returns a file's content, nil without an error where there is no file.
 func (s *storage) read(name string) ([]byte, error) {
-	data, err := s.dir.ReadFile(name)
+	data, err := files.ReadRegularIn(s.dir, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

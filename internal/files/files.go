@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -26,8 +27,14 @@ var (
 // the other end of a FIFO. Its errors are *os.PathError; that of anything else than a
 // regular file wraps ErrNotRegular.
 func OpenRegular(path string) (*os.File, error) {
+	return openRegular(path, os.Stat, os.OpenFile)
+}
+
+func openRegular(
+	path string, stat func(string) (fs.FileInfo, error), open func(string, int, fs.FileMode) (*os.File, error),
+) (*os.File, error) {
 	// Opening a device may have effects of its own, and a socket cannot be opened.
-	info, err := os.Stat(path)
+	info, err := stat(path)
 	if err != nil {
 		return nil, openError(path, err)
 	}
@@ -35,7 +42,7 @@ func OpenRegular(path string) (*os.File, error) {
 		return nil, openError(path, ErrNotRegular)
 	}
 	// It may be another file by now.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := open(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +70,16 @@ func openError(path string, err error) error {
 // are those of OpenRegular and Read.
 func ReadRegular(path string) ([]byte, error) {
 	f, err := OpenRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return read(f)
+}
+
+// ReadRegularIn is ReadRegular for a file in a directory, which it does not leave.
+func ReadRegularIn(dir *os.Root, name string) ([]byte, error) {
+	f, err := openRegular(name, dir.Stat, dir.OpenFile)
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,11 @@ func TestReadRegular(t *testing.T) {
 	if err := os.Truncate(at("huge"), MaxSize+1); err != nil {
 		t.Fatal(err)
 	}
+	inside, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inside.Close()
 	for _, c := range []struct {
 		path string
 		want error
@@ -46,6 +51,18 @@ func TestReadRegular(t *testing.T) {
 		var named *os.PathError
 		if err != nil && (!errors.As(err, &named) || named.Path != c.path || named.Op == "stat") {
 			t.Errorf("%s: the error does not name the file: %v", c.path, err)
+		}
+		name, err := filepath.Rel(dir, c.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err = ReadRegularIn(inside, name)
+		if !filepath.IsLocal(name) || name == "link" { // an absolute link leads out, whatever it leads to
+			if err == nil {
+				t.Errorf("%s was read from inside %s", c.path, dir)
+			}
+		} else if !errors.Is(err, c.want) || (err == nil) != (string(data) == "text") {
+			t.Errorf("%s in %s: %q, %v, want %v", name, dir, data, err, c.want)
 		}
 	}
 }
