@@ -126,10 +126,10 @@ func New(cfg Config, log *slog.Logger) (*Manager, error) {
 	if err != nil || roots.Equal(x509.NewCertPool()) {
 		log.Warn("this system has no root certificates (ca-certificates), so no authority will be trusted", "error", err)
 	}
-	m.web = &http.Client{Timeout: requestTimeout, Transport: &http.Transport{
+	m.web = &http.Client{Timeout: requestTimeout, Transport: cautious{&http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: cfg.DialContext, ForceAttemptHTTP2: true,
-		TLSClientConfig: &tls.Config{RootCAs: roots},
-	}}
+		TLSClientConfig: &tls.Config{RootCAs: roots}, MaxResponseHeaderBytes: maxReplyHead,
+	}}}
 	return m, nil
 }
 

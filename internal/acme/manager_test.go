@@ -13,10 +13,13 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -62,7 +65,9 @@ func newRun(t *testing.T, a *authority, cfg Config) (*run, error) {
 		return nil, err
 	}
 	r.Manager = m
-	m.web = a.Client()
+	roots := x509.NewCertPool()
+	roots.AddCert(a.Certificate())
+	m.web.Transport.(cautious).TLSClientConfig.RootCAs = roots
 	m.now = func() time.Time { r.mu.Lock(); defer r.mu.Unlock(); return r.time }
 	m.roll = func() float64 { return 0.5 }
 	m.sleep = func(ctx context.Context, d time.Duration) bool {
@@ -312,6 +317,10 @@ func TestRefusals(t *testing.T) {
 		{"offer", func(a *authority) { a.offer = "dns-01" }, 2 * time.Minute, "does not offer"},
 		{"wrong", func(a *authority) { a.wrong = true }, 2 * time.Minute, "other.example"},
 		{"nonces", func(a *authority) { a.stale = 100 }, 2 * time.Minute, "badNonce"},
+		{"page", func(a *authority) { a.instead = page(503, "<html>"+strings.Repeat("é", 8<<20)) }, 2 * time.Second, "503 : <html>ééé"},
+		{"endless", func(a *authority) { a.instead = page(200, strings.Repeat(" ", 8<<20)+"{}") }, 2 * time.Second, "larger than 1 MiB"},
+		{"long head", func(a *authority) { a.instead = longHead }, 2 * time.Second, "headers exceeded"},
+		{"its clock", func(a *authority) { a.now = a.now.Add(-100 * 24 * time.Hour) }, 2 * time.Minute, "is that right"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := newAuthority(t, "http-01")
@@ -326,9 +335,47 @@ func TestRefusals(t *testing.T) {
 			if d := r.waiting(); d != c.want || !r.logged(c.says) {
 				t.Errorf("waits %v; log:\n%s", d, r.log.String())
 			}
+			if n := len(r.log.String()); n > 2048 {
+				t.Errorf("the log has %d bytes", n)
+			}
 			cancel()
 			<-ended
 		})
+	}
+}
+
+func page(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body)) // it is not read to its end
+	}
+}
+
+func longHead(w http.ResponseWriter, _ *http.Request) {
+	for range 1000 {
+		w.Header().Add("X-Long", strings.Repeat("x", 1000))
+	}
+}
+
+// TestTimesThatHavePassed: the client asks again at once, without an end, where an
+// authority's clock is behind.
+func TestTimesThatHavePassed(t *testing.T) {
+	now := time.Now()
+	for after, kept := range map[string]bool{
+		"1": true, "0": false, "-1": false, "soon": false,
+		now.Add(time.Hour).UTC().Format(http.TimeFormat):  true,
+		now.Add(-time.Hour).UTC().Format(http.TimeFormat): false,
+	} {
+		a := newAuthority(t, "http-01")
+		a.instead = func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", after) }
+		reply, err := (cautious{a.Client().Transport.(*http.Transport)}).RoundTrip(httptest.NewRequest(http.MethodGet, a.URL, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := reply.Header.Get("Retry-After"); (got == after) != kept || !kept && got != "" {
+			t.Errorf("of %q the client sees %q", after, got)
+		}
+		reply.Body.Close()
 	}
 }
 
@@ -340,11 +387,11 @@ func TestBackoff(t *testing.T) {
 		roll     float64
 		want     time.Duration
 	}{
-		{1, io(), 0.5, 2 * time.Second},
-		{1, io(), 0, 1600 * time.Millisecond},
-		{1, io(), 1, 2400 * time.Millisecond},
-		{11, io(), 0.5, 2048 * time.Second},
-		{1000, io(), 0.5, time.Hour},
+		{1, unanswered(), 0.5, 2 * time.Second},
+		{1, unanswered(), 0, 1600 * time.Millisecond},
+		{1, unanswered(), 1, 2400 * time.Millisecond},
+		{11, unanswered(), 0.5, 2048 * time.Second},
+		{1000, unanswered(), 0.5, time.Hour},
 		{5, errNotOffered, 0.5, 32 * time.Minute},
 		{6, errNotOffered, 0.5, time.Hour},
 	} {
@@ -354,7 +401,7 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
-func io() error { return fmt.Errorf("order: %w", fs.ErrClosed) }
+func unanswered() error { return fmt.Errorf("order: %w", fs.ErrClosed) }
 
 // TestKeysAreForUsOnly: a file that others left under the name of one to come does
 // not make the key readable.
@@ -484,7 +531,13 @@ func TestDamagedFiles(t *testing.T) {
 			t.Errorf("%s: serves %v; log: %s", what, r.serves(), r.log.String())
 		}
 		r.Close()
-		if err := os.WriteFile(account, []byte("noise"), 0o600); err != nil {
+		if err := errors.Join(os.Remove(pair), syscall.Mkfifo(pair, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := newRun(t, a, Config{Storage: storage}); err == nil || !strings.Contains(err.Error(), pair) {
+			t.Errorf("a FIFO: %v", err)
+		}
+		if err := errors.Join(os.Remove(pair), os.WriteFile(account, []byte("noise"), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := newRun(t, a, Config{Storage: storage}); err == nil || !strings.Contains(err.Error(), account) {

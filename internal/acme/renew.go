@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -88,6 +89,9 @@ func (m *Manager) rest(d *domain) time.Duration {
 	return max(wait, 0)
 }
 
+// errDueAlready: to ask on and on would use up what the authority grants in a week.
+var errDueAlready = errors.New("the certificate is there, but is to be renewed already")
+
 // renew gets a certificate, serves it and stores it.
 func (m *Manager) renew(ctx context.Context, d *domain) error {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
@@ -99,6 +103,10 @@ func (m *Manager) renew(ctx context.Context, d *domain) error {
 	m.take(d, pair)
 	m.log.Info("certificate obtained", "domain", d.name, "not_after", pair.Leaf.NotAfter, "issuer", pair.Leaf.Issuer.String())
 	m.store(d)
+	if m.rest(d) == 0 {
+		return fmt.Errorf("%w: it ends at %s, and by the clock of this machine it is %s: is that right?", errDueAlready,
+			pair.Leaf.NotAfter.Format(time.RFC3339), m.now().UTC().Format(time.RFC3339))
+	}
 	return nil
 }
 
@@ -118,10 +126,10 @@ func (m *Manager) complain(d *domain, err error, wait time.Duration) {
 	log := m.log.With("domain", d.name, "authority", m.cfg.Directory)
 	pair := d.cert.Load()
 	if pair == nil {
-		log.Error("no certificate could be obtained", "error", err, "retry_in", wait.Round(time.Second).String())
+		log.Error("no certificate could be obtained", "error", reason(err), "retry_in", wait.Round(time.Second).String())
 		return
 	}
-	log.Warn("a certificate could not be renewed, the old one is served", "error", err, "not_after", pair.Leaf.NotAfter,
+	log.Warn("a certificate could not be renewed, the old one is served", "error", reason(err), "not_after", pair.Leaf.NotAfter,
 		"retry_in", wait.Round(time.Second).String())
 	now := m.now()
 	left := pair.Leaf.NotAfter.Sub(now)
@@ -159,7 +167,8 @@ func backoff(failures int, err error, roll float64) time.Duration {
 			base = refusedWait
 		}
 		asked, _ = acme.RateLimit(refused)
-	case errors.As(err, &failed), errors.As(err, &order), errors.Is(err, errNotOffered), errors.Is(err, errWrongCertificate):
+	case errors.As(err, &failed), errors.As(err, &order), errors.Is(err, errNotOffered), errors.Is(err, errWrongCertificate),
+		errors.Is(err, errDueAlready):
 		base = refusedWait
 	}
 	wait := base
