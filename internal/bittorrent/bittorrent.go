@@ -103,6 +103,10 @@ type AnnounceReply struct {
 	// Requester6 says that the announce came from an IPv6 address: peers6 is then
 	// sent even when it is empty, and a list has the IPv6 peers first.
 	Requester6 bool
+
+	// Lane is the store's own: which of several ways the last announce took. Whoever
+	// keeps the reply for the next one leaves it as it is.
+	Lane uint32
 }
 
 // ScrapeRequest is a scrape as its query says it.

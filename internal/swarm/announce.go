@@ -16,54 +16,112 @@ const displaceTries = 8
 // since the process started, and need not rise from call to call.
 func (s *Store) Announce(now time.Duration, a *bittorrent.Announce, r *bittorrent.AnnounceReply) bittorrent.Failure {
 	r.Complete, r.Incomplete, r.Downloaded, r.Peers, r.Peers6 = 0, 0, 0, r.Peers[:0], r.Peers6[:0]
-	tick := s.ticks(now)
-	six := a.Addr.Is6()
-	k := keyOf(a)
-	sh, h := s.shard(&a.InfoHash)
-	peerHash := sh.hash(&k, six)
-	roomy := s.arena.prepare()
-
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	sh.setNow(tick)
-	rec, torrent := sh.findRecord(&a.InfoHash, h)
-	if a.Event == bittorrent.EventStopped {
-		sh.stop(rec, torrent, a, &k, h, peerHash, r)
+	v := visit{a: a, r: r, k: keyOf(a), tick: s.ticks(now), roomy: s.arena.prepare()}
+	v.sh, v.h = s.shard(&a.InfoHash)
+	v.peerHash = v.sh.hash(&v.k, a.Addr.Is6())
+	defer v.leave()
+	if v.renew() {
 		return bittorrent.FailureNone
 	}
-	if torrent == nil {
-		if !roomy || !sh.roomForTorrent() {
+	v.take()
+	return v.apply()
+}
+
+// A visit is an announce on its way through a shard.
+type visit struct {
+	sh          *shard
+	a           *bittorrent.Announce
+	r           *bittorrent.AnnounceReply
+	k           peerKey
+	h, peerHash uint64 // of the torrent and of the peer
+	tick        uint64
+	roomy       bool // the arena has headroom
+
+	lane  *lane // the one that it has
+	whole bool  // it has all
+
+	rec     uint32
+	torrent *record // nil where it is not in the store
+	own     list    // of the torrent, the peer's family
+}
+
+// take takes all lanes, and sees to it that the torrent was looked up with them.
+func (v *visit) take() {
+	if v.lane == nil || !v.sh.widen(v.lane) {
+		v.leave()
+		v.sh.lock()
+		v.find()
+	}
+	v.lane, v.whole = nil, true
+	if v.sh.setNow(v.tick) {
+		v.find()
+	}
+}
+
+// leave gives back what lanes there are.
+func (v *visit) leave() {
+	if v.whole {
+		v.sh.unlock()
+	} else if v.lane != nil {
+		v.lane.mu.Unlock()
+	}
+}
+
+// find looks the torrent up.
+func (v *visit) find() {
+	v.rec, v.torrent = v.sh.findRecord(&v.a.InfoHash, v.h)
+	if v.torrent != nil {
+		v.own.open(v.sh, v.rec, v.torrent, v.a.Addr.Is6())
+	}
+}
+
+// apply applies the announce, whatever it changes. The caller has all lanes.
+func (v *visit) apply() bittorrent.Failure {
+	sh := v.sh
+	if v.a.Event == bittorrent.EventStopped {
+		v.stop()
+		return bittorrent.FailureNone
+	}
+	if v.torrent == nil {
+		if !v.roomy || !sh.roomForTorrent() {
 			sh.full++
 			return bittorrent.FailureFull
 		}
-		rec, torrent = sh.addRecord(&a.InfoHash, h)
-		torrent.downloaded = sh.recall(&a.InfoHash, h)
+		v.rec, v.torrent = sh.addRecord(&v.a.InfoHash, v.h)
+		v.torrent.downloaded = sh.recall(&v.a.InfoHash, v.h)
+		v.own.open(sh, v.rec, v.torrent, v.a.Addr.Is6())
 	}
-	var own, other list
-	own.open(sh, rec, torrent, six)
+	own := &v.own
 	if own.size >= prefetchFrom {
-		own.prefetch(a, peerHash)
+		own.prefetch(v.a, v.peerHash, sh.rng())
 	}
-	at, stored := own.apply(&k, peerHash, a, roomy)
+	at, stored := own.apply(&v.k, v.peerHash, v.a, v.roomy)
 	own.save()
-	if !stored && torrent.empty() {
-		sh.dropRecord(rec, torrent, h, sh.now)
+	if !stored && v.torrent.empty() {
+		sh.dropRecord(v.rec, v.torrent, v.h, sh.now)
 		sh.full++
 		return bittorrent.FailureFull
 	}
-	if torrent.has(!six) {
-		other.open(sh, rec, torrent, !six)
+	if !stored {
+		at = noPeer
 	}
-	r.Complete = own.complete() + other.complete()
-	r.Incomplete = own.incomplete() + other.incomplete()
-	r.Downloaded = torrent.downloaded
-	if a.NumWant > 0 {
-		if !stored {
-			at = noPeer
-		}
-		sample(&own, &other, at, a, r)
-	}
+	v.answer(at, sh.rng())
 	return bittorrent.FailureNone
+}
+
+// answer fills the reply for the peer at a position of its list.
+func (v *visit) answer(at uint32, rng *random) {
+	var other list
+	if v.torrent.has(!v.own.six) {
+		other.open(v.sh, v.rec, v.torrent, !v.own.six)
+	}
+	r := v.r
+	r.Complete = v.own.complete() + other.complete()
+	r.Incomplete = v.own.incomplete() + other.incomplete()
+	r.Downloaded = v.torrent.downloaded
+	if v.a.NumWant > 0 {
+		sample(&v.own, &other, at, v.a, rng, r)
+	}
 }
 
 // keyOf returns the announcing peer's key.
@@ -76,29 +134,29 @@ func keyOf(a *bittorrent.Announce) peerKey {
 	return peerKey{binary.BigEndian.Uint64(b[:]), binary.BigEndian.Uint64(b[8:]), a.Port}
 }
 
-// stop removes a peer, and its torrent where it was the last one.
-func (sh *shard) stop(rec uint32, torrent *record, a *bittorrent.Announce, k *peerKey, h, peerHash uint64, r *bittorrent.AnnounceReply) {
-	if torrent == nil {
-		if _, m := sh.findMemory(&a.InfoHash, h); m != nil {
-			r.Downloaded = m.downloaded
+// stop removes the peer, and its torrent where it was the last one.
+func (v *visit) stop() {
+	sh := v.sh
+	if v.torrent == nil {
+		if _, m := sh.findMemory(&v.a.InfoHash, v.h); m != nil {
+			v.r.Downloaded = m.downloaded
 		}
 		return
 	}
-	var own, other list
-	six := a.Addr.Is6()
-	own.open(sh, rec, torrent, six)
-	if at, found := own.find(k, peerHash); found {
+	own := &v.own
+	if at, found := own.find(&v.k, v.peerHash); found {
 		own.remove(at)
 		own.save()
 	}
-	if torrent.has(!six) {
-		other.open(sh, rec, torrent, !six)
+	var other list
+	if v.torrent.has(!own.six) {
+		other.open(sh, v.rec, v.torrent, !own.six)
 	}
-	r.Complete = own.complete() + other.complete()
-	r.Incomplete = own.incomplete() + other.incomplete()
-	r.Downloaded = torrent.downloaded
+	v.r.Complete = own.complete() + other.complete()
+	v.r.Incomplete = own.incomplete() + other.incomplete()
+	v.r.Downloaded = v.torrent.downloaded
 	if own.size+other.size == 0 {
-		sh.dropRecord(rec, torrent, h, sh.now)
+		sh.dropRecord(v.rec, v.torrent, v.h, sh.now)
 	}
 }
 
@@ -185,9 +243,9 @@ func (l *list) admit(k *peerKey, h uint64, a *bittorrent.Announce, mark uint16, 
 		if l.size == 0 {
 			return 0, false
 		}
-		oldest := sh.rng.below(l.size)
+		oldest := sh.rng().below(l.size)
 		for range displaceTries {
-			if other := sh.rng.below(l.size); sh.age(l.mark(other)) > sh.age(l.mark(oldest)) {
+			if other := sh.rng().below(l.size); sh.age(l.mark(other)) > sh.age(l.mark(oldest)) {
 				oldest = other
 			}
 		}

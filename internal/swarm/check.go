@@ -12,10 +12,10 @@ func (s *Store) CheckInvariants() error {
 	var problems []error
 	for i := range s.shards {
 		sh := &s.shards[i]
-		sh.mu.Lock()
+		sh.lock()
 		c := checker{sh: sh}
 		c.check()
-		sh.mu.Unlock()
+		sh.unlock()
 		for _, p := range c.problems {
 			problems = append(problems, fmt.Errorf("shard %d: %w", i, p))
 		}

@@ -20,7 +20,7 @@ func (s *Store) SetMaxPeers(n uint32) { s.maxPeers = n }
 func (s *Store) Oldest(now time.Duration) (oldest time.Duration) {
 	for i := range s.shards {
 		sh := &s.shards[i]
-		sh.mu.Lock()
+		sh.lock()
 		sh.setNow(s.ticks(now))
 		for rec := range sh.n {
 			for _, six := range [2]bool{false, true} {
@@ -31,7 +31,7 @@ func (s *Store) Oldest(now time.Duration) (oldest time.Duration) {
 				}
 			}
 		}
-		sh.mu.Unlock()
+		sh.unlock()
 	}
 	return oldest
 }
@@ -135,12 +135,12 @@ const PrefetchFrom = prefetchFrom
 // expected to get next.
 func (s *Store) Foretell(a *bittorrent.Announce) (first [][]byte) {
 	sh, h := s.shard(&a.InfoHash)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
+	sh.lock()
+	defer sh.unlock()
 	rec, torrent := sh.findRecord(&a.InfoHash, h)
 	var l list
 	l.open(sh, rec, torrent, a.Addr.Is6())
-	for _, w := range l.foretell(a) {
+	for _, w := range l.foretell(a, *sh.rng()) {
 		if w.peers > 0 {
 			first = append(first, bytes.Clone(l.wire(w.from)))
 		}

@@ -38,8 +38,8 @@ import (
 // A mark, 16 bits: bits 0-12 the tick of the last announce, 13 paused,
 // 14 completed, 15 seeder.
 //
-// A block of a list, in the size class that fits: owner (4), peers, marks. The
-// owner is the record's number times four, plus 1 for IPv6, plus 2 for an index.
+// A block of a list, in the size class that fits: owner (4), peers, marks, which
+// begin at a multiple of 4 (see list.renew). The owner is the record's number times four, plus 1 for IPv6, plus 2 for an index.
 //
 // A big list, of more peers than the largest class holds, has whole pages
 // instead: 512 IPv4 peers (3072 bytes) and their marks (1024), or 204 IPv6 peers
@@ -136,11 +136,19 @@ type class struct {
 func newClass(perPage uint32) class {
 	size := pageSize / perPage &^ 3
 	room := size - blockHeadSize
-	return class{
-		size: size, perPage: perPage, slots: room / 4,
-		peers: [2]uint32{room / (bittorrent.CompactLen4 + markSize), room / (bittorrent.CompactLen6 + markSize)},
+	c := class{size: size, perPage: perPage, slots: room / 4}
+	for i, width := range [2]uint32{bittorrent.CompactLen4, bittorrent.CompactLen6} {
+		n := room / (width + markSize)
+		if blockMarks(width, n)+n*markSize > size {
+			n--
+		}
+		c.peers[i] = n
 	}
+	return c
 }
+
+// blockMarks returns where the marks of n peers of a width are in a block.
+func blockMarks(width, n uint32) uint32 { return blockHeadSize + (width*n+3)&^3 }
 
 const classCount = 19
 

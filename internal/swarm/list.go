@@ -193,7 +193,7 @@ func (l *list) view() {
 	case formBlock:
 		l.buf = l.sh.arena.block(l.handle(), l.class)
 		l.wireAt, l.markStep = blockHeadSize, markSize
-		l.markAt = blockHeadSize + int(l.width*classes[l.class].peers[b2u(l.six)])
+		l.markAt = int(blockMarks(l.width, classes[l.class].peers[b2u(l.six)]))
 	}
 }
 

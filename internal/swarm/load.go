@@ -141,8 +141,8 @@ func (l *loader) remembered(hash bittorrent.InfoHash, downloaded, ticks uint32) 
 	}
 	l.store.arena.prepare()
 	sh, h := l.store.shard(&hash)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
+	sh.lock()
+	defer sh.unlock()
 	sh.setNow(l.now)
 	if _, r := sh.findRecord(&hash, h); r != nil {
 		return
@@ -156,8 +156,8 @@ func (l *loader) remembered(hash bittorrent.InfoHash, downloaded, ticks uint32) 
 func (l *loader) torrent(hash bittorrent.InfoHash, downloaded uint32, peers [2][]byte) {
 	roomy := l.store.arena.prepare()
 	sh, h := l.store.shard(&hash)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
+	sh.lock()
+	defer sh.unlock()
 	sh.setNow(l.now)
 	rec, r := sh.findRecord(&hash, h)
 	if r == nil {

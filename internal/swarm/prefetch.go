@@ -22,10 +22,10 @@ const (
 // has the peer, and which peers sample is going to draw. The processor would come to
 // these one after the other, and wait for main memory each time. It is a hint: a wrong
 // one costs time only.
-func (l *list) prefetch(a *bittorrent.Announce, h uint64) {
+func (l *list) prefetch(a *bittorrent.Announce, h uint64, rng *random) {
 	s := l.indexSlots(h)
 	prefetchLines(unsafe.Pointer(&s[home(h, len(s))]), 1)
-	for _, w := range l.foretell(a) {
+	for _, w := range l.foretell(a, *rng) {
 		if w.peers > 0 {
 			from := l.wire(w.from)
 			prefetchLines(unsafe.Pointer(&from[0]), min(w.peers*l.width/prefetchLine, prefetchMax)+1)
@@ -40,13 +40,12 @@ type window struct{ from, peers uint32 }
 // announce, which it does with the same random numbers. What is about it: the
 // announcing peer, which take leaves out, may yet change parts, and where a window
 // goes around the end of its part the rest is left out.
-func (l *list) foretell(a *bittorrent.Announce) (windows [partMute]window) {
+func (l *list) foretell(a *bittorrent.Announce, rng random) (windows [partMute]window) {
 	mask := partsFor(a)
 	total, want := l.sumOf(mask), uint32(a.NumWant)
 	if total == 0 || want == 0 {
 		return windows
 	}
-	rng := l.sh.rng
 	rng.below(total)
 	start := uint32(0)
 	for part := range partMute {
@@ -57,4 +56,11 @@ func (l *list) foretell(a *bittorrent.Announce) (windows [partMute]window) {
 		start += n
 	}
 	return windows
+}
+
+// prefetchPeer asks for the peer at a position of a big list.
+func (l *list) prefetchPeer(at uint32) {
+	p, wireAt, markAt := l.segment(at)
+	prefetchLines(unsafe.Pointer(&p[wireAt]), 1)
+	prefetchLines(unsafe.Pointer(&p[markAt]), 1)
 }

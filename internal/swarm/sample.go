@@ -32,7 +32,7 @@ func (r *random) below(n uint32) uint32 {
 }
 
 // sample fills r's peers for the peer at position self of own.
-func sample(own, other *list, self uint32, a *bittorrent.Announce, r *bittorrent.AnnounceReply) {
+func sample(own, other *list, self uint32, a *bittorrent.Announce, rng *random, r *bittorrent.AnnounceReply) {
 	mask, want := partsFor(a), uint32(a.NumWant)
 	if a.Seeder && own.sumOf(mask)+other.sumOf(mask) == 0 {
 		mask, want = seederParts, min(want, maxSeedersForSeeder)
@@ -45,9 +45,9 @@ func sample(own, other *list, self uint32, a *bittorrent.Announce, r *bittorrent
 		mine, theirs = theirs, mine
 	}
 	var taken uint32
-	*mine, taken = own.take(*mine, mask, want, self)
+	*mine, taken = own.take(*mine, mask, want, self, rng)
 	if taken < want && other.size > 0 {
-		*theirs, _ = other.take(*theirs, mask, want-taken, noPeer)
+		*theirs, _ = other.take(*theirs, mask, want-taken, noPeer, rng)
 	}
 }
 
@@ -77,7 +77,7 @@ func (l *list) sumOf(mask uint) (n uint32) {
 // part gives its share, rounded at random such that all peers are equally
 // likely: with points at u, u+M/want, u+2M/want, … on a line of all M peers,
 // each part gives as many peers as points lie on it.
-func (l *list) take(dst []byte, mask uint, want, self uint32) (_ []byte, taken uint32) {
+func (l *list) take(dst []byte, mask uint, want, self uint32, rng *random) (_ []byte, taken uint32) {
 	total, selfPart := l.sumOf(mask), -1
 	if self != noPeer {
 		if part := l.partOf(self); mask>>part&1 != 0 {
@@ -89,7 +89,7 @@ func (l *list) take(dst []byte, mask uint, want, self uint32) (_ []byte, taken u
 	if want == 0 {
 		return dst, 0
 	}
-	points := uint64(l.sh.rng.below(total))
+	points := uint64(rng.below(total))
 	given, start := uint32(0), uint32(0)
 	for part := range partMute {
 		n := l.n[part]
@@ -102,7 +102,7 @@ func (l *list) take(dst []byte, mask uint, want, self uint32) (_ []byte, taken u
 			points += uint64(size) * uint64(want)
 			upTo := uint32(points / uint64(total))
 			if quota := upTo - given; quota > 0 {
-				dst = l.window(dst, start, size, skip, quota)
+				dst = l.window(dst, start, size, skip, quota, rng)
 			}
 			given = upTo
 		}
@@ -113,10 +113,10 @@ func (l *list) take(dst []byte, mask uint, want, self uint32) (_ []byte, taken u
 
 // window appends quota peers of a part from a random offset on, around its end.
 // The part starts at start and has size peers besides the one at skip.
-func (l *list) window(dst []byte, start, size, skip, quota uint32) []byte {
+func (l *list) window(dst []byte, start, size, skip, quota uint32, rng *random) []byte {
 	from := uint32(0)
 	if quota < size {
-		from = l.sh.rng.below(size)
+		from = rng.below(size)
 	}
 	upTo := from + quota
 	dst = l.stretch(dst, start, from, min(upTo, size), skip)

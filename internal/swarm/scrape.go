@@ -10,8 +10,9 @@ import (
 func (s *Store) Scrape(_ time.Duration, e *bittorrent.ScrapeEntry) {
 	sh, h := s.shard(&e.InfoHash)
 	*e = bittorrent.ScrapeEntry{InfoHash: e.InfoHash}
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
+	ln := sh.lanes[0]
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
 	rec, r := sh.findRecord(&e.InfoHash, h)
 	if r == nil {
 		if _, m := sh.findMemory(&e.InfoHash, h); m != nil {
@@ -40,8 +41,8 @@ func (s *Store) ScrapeAll(_ time.Duration, limit int, dst []bittorrent.ScrapeEnt
 
 // scrapeAll appends an entry for each of the shard's torrents.
 func (sh *shard) scrapeAll(dst []bittorrent.ScrapeEntry) []bittorrent.ScrapeEntry {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
+	sh.lock()
+	defer sh.unlock()
 	for rec := range sh.n {
 		r := sh.record(rec)
 		e := bittorrent.ScrapeEntry{InfoHash: r.hash}

@@ -69,10 +69,10 @@ func (s *Store) Snapshot(w io.Writer, now time.Duration) error {
 	for i := range s.shards {
 		c.begin(&s.shards[i])
 		for more := true; more; {
-			c.sh.mu.Lock()
+			c.sh.lock()
 			c.sh.setNow(s.ticks(now))
 			more = c.slice()
-			c.sh.mu.Unlock()
+			c.sh.unlock()
 			// A mutex that is taken again at once is ours again before whoever
 			// waited for it has woken up, for up to a millisecond. So let it run.
 			runtime.Gosched()
@@ -103,8 +103,8 @@ type copier struct {
 }
 
 func (c *copier) begin(sh *shard) {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
+	sh.lock()
+	defer sh.unlock()
 	c.sh, c.rec, c.memory, c.inside = sh, sh.n, sh.remembered, false
 }
 

@@ -6,7 +6,7 @@ func (s *Store) Stats() Stats {
 	var st Stats
 	for i := range s.shards {
 		sh := &s.shards[i]
-		sh.mu.Lock()
+		sh.lock()
 		st.Torrents += int(sh.n)
 		st.Remembered += int(sh.remembered)
 		st.Seeders4 += sh.seeders[0]
@@ -21,7 +21,7 @@ func (s *Store) Stats() Stats {
 		st.DisplacedPeers += sh.displaced
 		st.RefusedTorrents += sh.full
 		st.ForgottenByMemory += sh.forgotten
-		sh.mu.Unlock()
+		sh.unlock()
 	}
 	st.Seeders = st.Seeders4 + st.Seeders6
 	st.Leechers = st.Peers4 + st.Peers6 - st.Seeders

@@ -77,11 +77,11 @@ func New(cfg Config) (*Store, error) {
 		s.hardPages = cfg.MaxMemory / pageSize
 		s.softPages = s.hardPages - s.hardPages>>memoryLow
 	}
+	s.addLanes()
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.store, sh.arena, sh.keys, sh.perIP = s, s.arena, s.keys, cfg.MaxPeersPerIP
 		sh.now, sh.lastPass = s.ticks(0), s.ticks(0)
-		sh.rng = random(s.keys.pair(uint64(i), 1) | 1)
 	}
 	return s, nil
 }
@@ -98,7 +98,7 @@ func (s *Store) shard(hash *bittorrent.InfoHash) (*shard, uint64) {
 	return &s.shards[shardOf(h, s.shardBits)], h
 }
 
-// A shardState is what a shard's lock guards, but for the first fields, which
+// A shardState is what a shard's locks guard, but for the first fields, which
 // never change.
 type shardState struct {
 	store *Store
@@ -108,7 +108,6 @@ type shardState struct {
 
 	now      uint64 // ticks: the latest time that the shard was told
 	lastPass uint64 // ticks: when the last complete pass over the shard began
-	rng      random
 
 	records []uint32 // page numbers
 	n       uint32   // records
@@ -135,7 +134,7 @@ type shardState struct {
 
 // A shard holds the torrents of a share of all info hashes.
 type shard struct {
-	mu sync.Mutex // guards shardState; a caller holds at most one shard's
+	lanes [laneCount]*lane
 	shardState
 	_ [64]byte // two shards share no cache line
 }
@@ -160,15 +159,16 @@ func (sh *shard) hash(k *peerKey, six bool) uint64 {
 func (sh *shard) age(mark uint16) uint64 { return (sh.now - uint64(mark)) & markTicks }
 
 // setNow advances the shard's clock, which never goes back, whatever the order
-// in which callers come.
-func (sh *shard) setNow(now uint64) {
+// in which callers come. It reports whether anything may have changed places.
+func (sh *shard) setNow(now uint64) (moved bool) {
 	if now <= sh.now {
-		return
+		return false
 	}
-	if now-sh.lastPass > maxPassTicks {
+	if moved = now-sh.lastPass > maxPassTicks; moved {
 		sh.rescue(now)
 	}
 	sh.now = now
+	return moved
 }
 
 // record returns a record by its number.

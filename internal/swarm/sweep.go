@@ -59,10 +59,10 @@ func (s *Store) Sweep(now time.Duration, allowed func(*bittorrent.InfoHash) bool
 	defer s.sweep.mu.Unlock()
 	if s.sweep.next < len(s.shards) {
 		sh := &s.shards[s.sweep.next]
-		sh.mu.Lock()
+		sh.lock()
 		sh.setNow(s.ticks(now))
 		done := sh.sweepSlice(allowed)
-		sh.mu.Unlock()
+		sh.unlock()
 		runtime.Gosched() // let in who waits: see Snapshot
 		if done {
 			s.sweep.next++

@@ -1,0 +1,111 @@
+package swarm
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+	"unsafe"
+
+	"spate/internal/bittorrent"
+)
+
+// renewTries is how many peers renew takes for the announcing one at most. All of one
+// source look alike in the index, and a source may have hundreds.
+const renewTries = 4
+
+// renew applies an announce without an event of a peer that is in the store as it says
+// it is, so that nothing changes but when it was last heard of. One lane is enough for
+// it, which the visit keeps. It reports false where that is not so; then it has changed
+// nothing.
+func (v *visit) renew() bool {
+	if v.a.Event != bittorrent.EventNone {
+		return false
+	}
+	v.lane = v.sh.enter(v.r)
+	v.find()
+	if v.torrent == nil || v.tick > v.sh.now {
+		return false
+	}
+	own := &v.own
+	if own.size >= prefetchFrom {
+		return v.renewBig()
+	}
+	at, found := own.known(&v.k, v.peerHash)
+	if !found || !own.renew(at, v.sh.newMark(v.a)) {
+		return false
+	}
+	v.answer(at, &v.lane.rng)
+	return true
+}
+
+// renewBig is renew for a peer that is in main memory. It is looked at last, so that the
+// reply is made while the processor fetches it.
+func (v *visit) renewBig() bool {
+	own, rng := &v.own, &v.lane.rng
+	own.prefetch(v.a, v.peerHash, rng)
+	at, found := own.guess(v.peerHash)
+	if !found {
+		return false
+	}
+	own.prefetchPeer(at)
+	v.answer(at, rng)
+	if keyAt(own.wire(at), own.six) == v.k && own.renew(at, v.sh.newMark(v.a)) {
+		return true
+	}
+	v.r.Peers, v.r.Peers6 = v.r.Peers[:0], v.r.Peers6[:0]
+	return false
+}
+
+// known is find that gives up early.
+func (l *list) known(k *peerKey, h uint64) (at uint32, found bool) {
+	if l.indexForm == indexNone {
+		return l.scan(k)
+	}
+	s, tag, tries := l.indexSlots(h), tagOf(h), renewTries
+	for i := home(h, len(s)); s[i] != 0; i = next(i, len(s)) {
+		if s[i]&tagMask != tag {
+			continue
+		}
+		if at := s[i]&posMask - 1; keyAt(l.wire(at), l.six) == *k {
+			return at, true
+		}
+		if tries--; tries == 0 {
+			break
+		}
+	}
+	return 0, false
+}
+
+// guess returns the first position that may be that of a peer with a hash, of a list
+// with an index.
+func (l *list) guess(h uint64) (at uint32, ok bool) {
+	s, tag := l.indexSlots(h), tagOf(h)
+	for i := home(h, len(s)); s[i] != 0; i = next(i, len(s)) {
+		if s[i]&tagMask == tag {
+			return s[i]&posMask - 1, true
+		}
+	}
+	return 0, false
+}
+
+// renew sets the tick of the peer at a position, where the mark says otherwise what it
+// did. Others may do so at the same time. The processor has no such instruction for two
+// bytes in Go, so it is done to the four that they lie in, which are all of marks.
+func (l *list) renew(at uint32, mark uint16) bool {
+	p := unsafe.Pointer(&l.markBytes(at)[0])
+	odd := uintptr(p) % 4
+	word := (*uint32)(unsafe.Add(p, -int(odd)))
+	for {
+		var b [4]byte
+		old := atomic.LoadUint32(word)
+		binary.NativeEndian.PutUint32(b[:], old)
+		was := binary.NativeEndian.Uint16(b[odd:])
+		if (was^mark)&(markSeeder|markPaused) != 0 {
+			return false
+		}
+		binary.NativeEndian.PutUint16(b[odd:], mark|was&markCompleted)
+		renewed := binary.NativeEndian.Uint32(b[:])
+		if renewed == old || atomic.CompareAndSwapUint32(word, old, renewed) {
+			return true
+		}
+	}
+}
