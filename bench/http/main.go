@@ -25,7 +25,7 @@ import (
 	"time"
 )
 
-// A workload is one column of PERFORMANCE's table.
+// A workload is one way to load the servers.
 type workload struct {
 	name        string
 	connections int

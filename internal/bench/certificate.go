@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// The certificate for trackers that speak TLS: ECDSA on
-// P-256, signed by itself, since the load generator does not check it.
+// The certificate for trackers that speak TLS: ECDSA on P-256, signed by itself, since
+// the load generator does not check it.
 const (
 	certFile = "cert.pem"
 	keyFile  = "key.pem"

@@ -35,8 +35,8 @@ func estimate(samples []float64) Interval {
 }
 
 // estimateRatio returns the geometric mean of a[i]/b[i], pair by pair: what
-// slows a whole round down falls out of it.
-// Where one of them lacks rounds there are no pairs.
+// slows a whole round down falls out of it. Where one of them lacks rounds there are
+// no pairs.
 func estimateRatio(a, b []float64) Interval {
 	if len(a) != len(b) {
 		return estimateRatioOfRuns(a, b)

@@ -8,10 +8,9 @@ import (
 
 // addressing says which address each peer seems to come from.
 type addressing struct {
-	source string
-	number int
-	// every6 > 0 makes each every6-th address of 100 an IPv6 one.
-	percent6 int
+	source   string
+	number   int
+	percent6 int // of 100 addresses, how many are IPv6
 }
 
 func newAddressing(c *AddressConfig) addressing {

@@ -70,13 +70,13 @@ func search(ctx context.Context, cfg Config, o Options) (*Report, error) {
 	return best, nil
 }
 
+// nextRate returns the rate to try next: the highest that held is low, the lowest that
+// did not is high, 0 where none has failed yet.
 func nextRate(low, high float64) float64 {
-	switch {
-	case high == 0:
+	if high == 0 {
 		return low * 2
-	default:
-		return (low + high) / 2
 	}
+	return (low + high) / 2
 }
 
 // holds reports whether a step at the given rate kept the limit: nothing went

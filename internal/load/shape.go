@@ -3,6 +3,7 @@ package load
 import (
 	"math/rand/v2"
 	"strconv"
+	"strings"
 
 	"spate/internal/bittorrent"
 )
@@ -19,7 +20,7 @@ const (
 
 // A shape is how one client writes its requests: the order of the parameters,
 // what it leaves unescaped, and the header lines. Facts from the clients' own
-// sources, gathered in the project's CLIENTS sheet.
+// sources; internal/httpwire/testdata/clients.txt has a request of each.
 type shape struct {
 	name   string
 	weight int // share among public swarms, in percent
@@ -92,22 +93,6 @@ type announce struct {
 	numWant    int // -1 leaves it out
 }
 
-// eventNames are the values of the event parameter.
-func eventName(e bittorrent.Event) string {
-	switch e {
-	case bittorrent.EventStarted:
-		return "started"
-	case bittorrent.EventStopped:
-		return "stopped"
-	case bittorrent.EventCompleted:
-		return "completed"
-	case bittorrent.EventPaused:
-		return "paused"
-	default:
-		return ""
-	}
-}
-
 // appendQuery appends the query of an announce, without its question mark.
 func (s *shape) appendQuery(dst []byte, a *announce) []byte {
 	start := len(dst)
@@ -133,7 +118,7 @@ func (s *shape) appendQuery(dst []byte, a *announce) []byte {
 				dst = strconv.AppendUint(dst, s.left(), 10)
 			}
 		case "event":
-			if name := eventName(a.event); name != "" {
+			if name := a.event.String(); name != "" {
 				dst = append(append(dst, '='), name...)
 			} else {
 				dst = dst[:mark]
@@ -189,7 +174,7 @@ func (s *shape) appendEscaped(dst, b []byte) []byte {
 		digits = upperDigits
 	}
 	for _, c := range b {
-		if !s.escapeAll && (isAlnum(c) || indexByte(s.raw, c)) {
+		if !s.escapeAll && (isAlnum(c) || strings.IndexByte(s.raw, c) >= 0) {
 			dst = append(dst, c)
 		} else {
 			dst = append(dst, '%', digits[c>>4], digits[c&15])
@@ -200,15 +185,6 @@ func (s *shape) appendEscaped(dst, b []byte) []byte {
 
 func isAlnum(c byte) bool {
 	return c-'0' < 10 || c|0x20-'a' < 26
-}
-
-func indexByte(set string, c byte) bool {
-	for i := range len(set) {
-		if set[i] == c {
-			return true
-		}
-	}
-	return false
 }
 
 // newPeerID returns a peer id as the client would make it.

@@ -134,7 +134,7 @@ func TestLivesFollowTheRules(t *testing.T) {
 	}
 	for _, e := range []bittorrent.Event{bittorrent.EventNone, bittorrent.EventStarted, bittorrent.EventStopped, bittorrent.EventCompleted} {
 		if seen[e] == 0 {
-			t.Errorf("no announce with event %q", eventName(e))
+			t.Errorf("no announce with event %q", e.String())
 		}
 	}
 	if six < 4000 || six > 8000 {
