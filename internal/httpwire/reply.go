@@ -37,8 +37,8 @@ const (
 //	peers6        18 bytes a peer (BEP 7)        where not empty, or r.Requester6
 //
 // Without r.Compact peers is a list of {ip, port} dictionaries of both families,
-// the requester's own first, and there is no peers6. Counts and seconds above 2³¹-1 are sent as that,
-// negative seconds as 0.
+// the requester's own first, and there is no peers6. Counts and seconds above
+// 2³¹-1 are sent as that, negative seconds as 0.
 func AppendAnnounceReply(dst []byte, r *bittorrent.AnnounceReply) []byte {
 	room := announceFrame + len(r.Peers) + len(r.Peers6)
 	if !r.Compact {
@@ -124,8 +124,9 @@ func AppendFailure(dst []byte, f bittorrent.Failure, interval, minInterval time.
 	case f.Permanent():
 		dst = append(dst, "8:retry in5:never"...)
 	case f.Passing():
+		var minutes [10]byte
 		dst = append(dst, "8:retry in"...)
-		dst = appendString(dst, appendInt(nil, seconds(minInterval+time.Minute-1)/60))
+		dst = appendString(dst, appendInt(minutes[:0], seconds(minInterval+time.Minute-1)/60))
 	}
 	return append(dst, 'e')
 }
@@ -162,8 +163,8 @@ func appendExternalIP(dst []byte, ip netip.Addr) []byte {
 }
 
 // appendPeerList appends compact peers of both families as a list of
-// dictionaries with the address as text, for compact=0. `peer id` is left out,
-// as BEP 23's successors all do.
+// dictionaries with the address as text, for compact=0. There is no `peer id`: the
+// store keeps none.
 func appendPeerList(dst, peers, peers6 []byte, sixFirst bool) []byte {
 	dst = append(dst, 'l')
 	if sixFirst {
