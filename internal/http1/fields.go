@@ -64,7 +64,7 @@ func (s *fieldState) connection(list []byte) {
 	}
 }
 
-// isSingular tells whether a header line is one that a second one, or its mere
+// isSingular reports whether a header line is one that a second one, or its mere
 // presence, makes a fault.
 func isSingular(line []byte) bool {
 	name := line[:max(nameEnd(line), 0)]
@@ -86,12 +86,12 @@ func nameEnd(line []byte) int {
 	return -1
 }
 
-// fieldOK tells whether line, without its CR LF, is a header line.
+// fieldOK reports whether line, without its CR LF, is a header line.
 func fieldOK(line []byte) bool {
 	return nameEnd(line) > 0 && valueOK(line)
 }
 
-// partialFieldOK tells whether line, which has no LF yet, can still become a
+// partialFieldOK reports whether line, which has no LF yet, can still become a
 // header line or the blank line.
 func partialFieldOK(line []byte) bool {
 	if len(line) == 0 {
@@ -112,7 +112,7 @@ func partialFieldOK(line []byte) bool {
 	return true
 }
 
-// valueOK tells whether no byte of v is a CR or a NUL.
+// valueOK reports whether no byte of v is a CR or a NUL.
 func valueOK(v []byte) bool {
 	for _, c := range v {
 		if c == '\r' || c == 0 {
@@ -133,7 +133,7 @@ func trim(v []byte) []byte {
 	return v
 }
 
-// allZeros tells whether v is a Content-Length of 0.
+// allZeros reports whether v is a Content-Length of 0.
 func allZeros(v []byte) bool {
 	for _, c := range v {
 		if c != '0' {

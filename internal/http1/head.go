@@ -32,10 +32,6 @@ type Head struct {
 	// same bytes is right, 0 always is.
 	From int
 
-	// Method is GET or HEAD.
-	Method []byte
-	// Target is the request target as it came, in origin or absolute form.
-	Target []byte
 	// Path is the target's path, never empty, neither decoded nor cleaned.
 	Path []byte
 	// Query is what follows the first question mark, without it; any byte but
@@ -100,7 +96,7 @@ func ParseHead(buf []byte, h *Head) (n int, err error) {
 }
 
 // resume looks at what has come since h.From, the start of a header line, and
-// tells whether the whole head is now worth parsing: it is complete, has
+// reports whether the whole head is now worth parsing: it is complete, has
 // reached its limit, has a fault, which the whole parse then finds again, or a
 // line of which there may be one only, so that this happens few times. So each
 // line is checked once or twice before the head is complete, and once after.

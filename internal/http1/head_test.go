@@ -32,8 +32,8 @@ func TestParseHeadOfRealClients(t *testing.T) {
 			if err != nil || n != want {
 				t.Fatalf("ParseHead = %d, %v; want %d", n, err, want)
 			}
-			if string(h.Method) != "GET" || string(h.Path) != "/announce" || !bytes.HasPrefix(h.Query, []byte("info_hash=")) {
-				t.Errorf("method %q, path %q, query %q", h.Method, h.Path, h.Query)
+			if h.HEAD || string(h.Path) != "/announce" || !bytes.HasPrefix(h.Query, []byte("info_hash=")) {
+				t.Errorf("HEAD %v, path %q, query %q", h.HEAD, h.Path, h.Query)
 			}
 			if string(h.Host) != c.host || h.Proto10 != c.proto10 || h.KeepAlive != c.keepAlive || h.HEAD {
 				t.Errorf("host %q, 1.0 %v, keep-alive %v, HEAD %v", h.Host, h.Proto10, h.KeepAlive, h.HEAD)
@@ -161,8 +161,8 @@ func TestParseHeadTargets(t *testing.T) {
 			t.Errorf("%s: %v", c.target, err)
 			continue
 		}
-		if string(h.Target) != c.target || string(h.Host) != c.host || string(h.Path) != c.path || string(h.Query) != c.query {
-			t.Errorf("%s: target %q, host %q, path %q, query %q", c.target, h.Target, h.Host, h.Path, h.Query)
+		if string(h.Host) != c.host || string(h.Path) != c.path || string(h.Query) != c.query {
+			t.Errorf("%s: host %q, path %q, query %q", c.target, h.Host, h.Path, h.Query)
 		}
 	}
 }

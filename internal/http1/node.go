@@ -39,7 +39,7 @@ func parseNode(b []byte) (netip.Addr, bool) {
 	return addr, true
 }
 
-// isPort tells whether b is a port as a list of proxies holds it: up to five
+// isPort reports whether b is a port as a list of proxies holds it: up to five
 // digits, or an obfuscated one (RFC 7239, 6.3). Its value is of no use.
 func isPort(b []byte) bool {
 	if len(b) == 0 {

@@ -137,7 +137,7 @@ func (l *v1Line) literal(s string) {
 	}
 }
 
-// byteOf takes one byte, either a or b, and tells whether it was b.
+// byteOf takes one byte, either a or b, and reports whether it was b.
 func (l *v1Line) byteOf(a, b string) bool {
 	isB := len(l.rest) > 0 && l.rest[0] == b[0]
 	if isB {
@@ -175,7 +175,7 @@ const (
 	kindIPv6             // and hexadecimal digits and colons
 )
 
-// holds tells whether c can be part of such a word.
+// holds reports whether c can be part of such a word.
 func (k kind) holds(c byte) bool {
 	switch {
 	case c >= '0' && c <= '9':

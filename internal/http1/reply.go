@@ -29,9 +29,6 @@ func (h *Head) Connection(keep bool) Connection {
 	return ConnectionDefault
 }
 
-// MaxReplyHead is the most that AppendReplyHead appends, in bytes.
-const MaxReplyHead = 160
-
 // The constant part of every reply head, up to the digits of its length, which
 // come last so that everything before them is one copy.
 const (

@@ -25,6 +25,9 @@ func TestAppendReplyHead(t *testing.T) {
 	}
 }
 
+// replyRoom is more than any reply head takes, in bytes.
+const replyRoom = 256
+
 // TestAppendReplyHeadReadByNetHTTP lets another implementation read every head
 // that can be made.
 func TestAppendReplyHeadReadByNetHTTP(t *testing.T) {
@@ -32,9 +35,6 @@ func TestAppendReplyHeadReadByNetHTTP(t *testing.T) {
 	for _, status := range []int{200, 400, 404, 405, 408, 414, 429, 431, 500, 503} {
 		for conn := ConnectionDefault; conn <= ConnectionKeepAlive; conn++ {
 			head := AppendReplyHead(nil, status, len(body), conn)
-			if len(head) > MaxReplyHead-16 {
-				t.Errorf("%d: %d bytes leave too little of MaxReplyHead", status, len(head))
-			}
 			resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(append(head, body...))), nil)
 			if err != nil {
 				t.Fatalf("%q: %v", head, err)
@@ -52,7 +52,7 @@ func TestAppendReplyHeadReadByNetHTTP(t *testing.T) {
 }
 
 func TestAppendReplyHeadAllocatesNothing(t *testing.T) {
-	dst := make([]byte, 0, MaxReplyHead)
+	dst := make([]byte, 0, replyRoom)
 	if n := testing.AllocsPerRun(100, func() {
 		dst = AppendReplyHead(dst[:0], 200, 1234, ConnectionClose)
 		dst = AppendReplyHead(dst[:0], 431, 1234, ConnectionClose)
@@ -62,7 +62,7 @@ func TestAppendReplyHeadAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkAppendReplyHead(b *testing.B) {
-	dst := make([]byte, 0, MaxReplyHead)
+	dst := make([]byte, 0, replyRoom)
 	b.ReportAllocs()
 	for b.Loop() {
 		dst = AppendReplyHead(dst[:0], 200, 389, ConnectionClose)

@@ -46,12 +46,11 @@ func (h *Head) requestLine(line []byte) *StatusError {
 	if bytes.IndexByte(target, ' ') >= 0 || bytes.IndexByte(target, '\r') >= 0 {
 		return ErrRequestLine
 	}
-	h.Method = line[:sp]
-	h.HEAD = sp == 4 && string(h.Method) == "HEAD"
-	if sp != 3 && !h.HEAD || sp == 3 && string(h.Method) != "GET" {
+	method := line[:sp]
+	h.HEAD = string(method) == "HEAD"
+	if !h.HEAD && string(method) != "GET" {
 		return ErrMethod
 	}
-	h.Target = target
 	h.Host = nil
 	if target[0] == '/' {
 		h.splitPath(target)
@@ -111,7 +110,7 @@ func methodEnd(line []byte) int {
 	return -1
 }
 
-// partialRequestLineOK tells whether line, which has no LF yet, can still become
+// partialRequestLineOK reports whether line, which has no LF yet, can still become
 // a request line. Only a certain fault says no, and one that the whole line
 // would be refused for as well.
 func partialRequestLineOK(line []byte) bool {
@@ -138,7 +137,7 @@ func partialRequestLineOK(line []byte) bool {
 	return end > 0 && partialVersionOK(rest[end+1:])
 }
 
-// partialVersionOK tells whether v is the start of "HTTP/1.x CR".
+// partialVersionOK reports whether v is the start of "HTTP/1.x CR".
 func partialVersionOK(v []byte) bool {
 	const prefix = "HTTP/1."
 	if len(v) < len(prefix) {
