@@ -24,9 +24,6 @@ func (s *Slab[T]) Has(i uint32) bool { return int(i>>slabBits) < len(s.chunks) }
 // At returns element i. The pointer stays valid for as long as the slab.
 func (s *Slab[T]) At(i uint32) *T { return &s.chunks[i>>slabBits][i%slabChunk] }
 
-// Cap returns the number of elements that there is memory for.
-func (s *Slab[T]) Cap() int { return len(s.chunks) * slabChunk }
-
 // A Numbers hands out small numbers, the last returned first, so that the
 // elements of slabs that they index stay few and warm. The zero Numbers starts
 // at 0.

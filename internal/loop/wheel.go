@@ -61,7 +61,7 @@ func (w *Wheel) Set(id uint32, at time.Duration) {
 			t.due = due
 			return
 		}
-		w.unlink(id, t)
+		w.unlink(t)
 		w.len--
 	}
 	t.due = due
@@ -75,7 +75,7 @@ func (w *Wheel) Cancel(id uint32) {
 		return
 	}
 	if t := w.links.At(id); t.due != 0 {
-		w.unlink(id, t)
+		w.unlink(t)
 		t.due = 0
 		w.len--
 	}
@@ -88,7 +88,7 @@ func (w *Wheel) Expire(now time.Duration) (id uint32, ok bool) {
 	for {
 		for id := w.heads[w.now%wheelSlots]; id != none; id = w.heads[w.now%wheelSlots] {
 			t := w.links.At(id)
-			w.unlink(id, t)
+			w.unlink(t)
 			if t.due <= w.now {
 				t.due = 0
 				w.len--
@@ -124,7 +124,7 @@ func (w *Wheel) link(id uint32, t *timer) {
 	*head = id
 }
 
-func (w *Wheel) unlink(id uint32, t *timer) {
+func (w *Wheel) unlink(t *timer) {
 	if t.prev != none {
 		w.links.At(t.prev).next = t.next
 	} else {
