@@ -87,14 +87,14 @@ type CertificateFiles struct {
 	Key   string
 }
 
-// The defaults of Config, and its bounds.
+// The defaults of Config, and its bounds. DefaultMaxHeld is in bytes.
 const (
-	DefaultBacklog         = 1024
-	DefaultHeadTimeout     = 10 * time.Second
-	DefaultWriteTimeout    = 10 * time.Second
-	DefaultIdleTimeout     = 180 * time.Second
-	DefaultShutdownTimeout = 5 * time.Second
-	DefaultMaxHeld         = 256 << 20 // bytes
+	defaultBacklog         = 1024
+	defaultHeadTimeout     = 10 * time.Second
+	defaultWriteTimeout    = 10 * time.Second
+	defaultIdleTimeout     = 180 * time.Second
+	defaultShutdownTimeout = 5 * time.Second
+	DefaultMaxHeld         = 256 << 20
 
 	// maxListeners is what fits the index that a connection carries.
 	maxListeners = 1 << 8
@@ -105,7 +105,7 @@ type Config struct {
 	Listeners []Listener
 	Driver    Driver
 	Workers   int // epoll loops, and handlers of the goroutine driver; 0 is one for each core
-	Backlog   int // of each listening socket; 0 is DefaultBacklog
+	Backlog   int // of each listening socket; 0 is defaultBacklog
 
 	KeepAlive       bool          // false closes every connection after its first reply
 	MaxRequests     int           // requests on one connection before it is closed; 0 is no limit
@@ -129,11 +129,6 @@ type Config struct {
 	// TrustedProxies are the sources that ClientHeader and PROXY protocol
 	// headers are believed from. Unix sockets always are.
 	TrustedProxies []netip.Prefix
-
-	// PostQuantum agrees on X25519MLKEM768 with clients that can. It costs a
-	// third more CPU time for each full handshake, to keep secret from a later
-	// quantum computer what a tracker tells anyone who asks.
-	PostQuantum bool
 
 	// IndexPage answers GET / as text/plain; empty means 404.
 	IndexPage []byte
@@ -173,12 +168,12 @@ func (c Config) withDefaults() Config {
 			*d = v
 		}
 	}
-	def(&c.HeadTimeout, DefaultHeadTimeout)
-	def(&c.WriteTimeout, DefaultWriteTimeout)
-	def(&c.IdleTimeout, DefaultIdleTimeout)
-	def(&c.ShutdownTimeout, DefaultShutdownTimeout)
+	def(&c.HeadTimeout, defaultHeadTimeout)
+	def(&c.WriteTimeout, defaultWriteTimeout)
+	def(&c.IdleTimeout, defaultIdleTimeout)
+	def(&c.ShutdownTimeout, defaultShutdownTimeout)
 	if c.Backlog == 0 {
-		c.Backlog = DefaultBacklog
+		c.Backlog = defaultBacklog
 	}
 	if c.MaxHeld == 0 {
 		c.MaxHeld = DefaultMaxHeld
