@@ -71,7 +71,7 @@ func (r *reclaimer) read() heapUse {
 	return heapUse{s[0].Value.Uint64(), s[1].Value.Uint64(), s[2].Value.Uint64() + s[3].Value.Uint64()}
 }
 
-// pays says whether a collection now gives back enough, for long enough.
+// pays reports whether a collection now gives back enough, for long enough.
 func (r *reclaimer) pays(now heapUse) bool {
 	recent := now.allocated - r.allocated
 	r.allocated = now.allocated

@@ -88,7 +88,7 @@ func dropContained[R any](ranges []R, contains func(outer, inner R) bool) []R {
 	return slices.Clip(kept)
 }
 
-// Contains tells whether addr lies in the set, IPv4-mapped addresses as IPv4
+// Contains reports whether addr lies in the set, IPv4-mapped addresses as IPv4
 // and without regard to a zone. The zero Addr is in no set.
 func (s *PrefixSet) Contains(addr netip.Addr) bool {
 	if s == nil {

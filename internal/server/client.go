@@ -66,7 +66,7 @@ func (r *rules) open(l *Listener, source netip.Addr) (p peer, ok bool) {
 	return p, true
 }
 
-// isProxy says whether a source may tell whom its requests are for. Whoever
+// isProxy reports whether a source may tell whom its requests are for. Whoever
 // can open a unix socket may.
 func (r *rules) isProxy(source netip.Addr) bool {
 	return !source.IsValid() || r.trusted.Contains(source)

@@ -116,7 +116,7 @@ func (c *conn) loop() {
 	}
 }
 
-// parks says whether a wait has ended only for the connection to be parked.
+// parks reports whether a wait has ended only for the connection to be parked.
 func (c *conn) parks(err error) bool {
 	return isTimeout(err) && !c.busy && !c.told && len(c.pending()) == 0 && time.Now().Before(c.deadline)
 }

@@ -218,7 +218,7 @@ func (d *goroutineDriver) acceptQueued(l deadliner, of *Listener) {
 	}
 }
 
-// readable says whether an accept would find a connection.
+// readable reports whether an accept would find a connection.
 func readable(l net.Listener) bool {
 	raw, err := l.(interface {
 		SyscallConn() (syscall.RawConn, error)

@@ -37,27 +37,18 @@ type Limits struct {
 	Exempt []netip.Prefix
 }
 
-// The defaults of Limits.
-const (
-	DefaultAddressConnections = 1000
-	DefaultConnectionRate     = 250
-	DefaultConnectionBurst    = 5000
-	DefaultRequestRate        = 250
-	DefaultRequestBurst       = 5000
-
-	// maxLimit bounds every number, so that no product overflows.
-	maxLimit = math.MaxInt32
-)
+// maxLimit bounds every number, so that no product overflows.
+const maxLimit = math.MaxInt32
 
 // DefaultLimits returns the limits of a server that faces the internet. All
 // connections together are bounded by the process's descriptors only.
 func DefaultLimits() Limits {
 	return Limits{
-		AddressConnections: DefaultAddressConnections,
-		ConnectionRate:     DefaultConnectionRate,
-		ConnectionBurst:    DefaultConnectionBurst,
-		RequestRate:        DefaultRequestRate,
-		RequestBurst:       DefaultRequestBurst,
+		AddressConnections: 1000,
+		ConnectionRate:     250,
+		ConnectionBurst:    5000,
+		RequestRate:        250,
+		RequestBurst:       5000,
 		Exempt:             ipaddr.LocalPrefixes(),
 	}
 }
@@ -187,8 +178,8 @@ func (l *limiter) release(addr netip.Addr) {
 	}
 }
 
-// request tells whether a request of client is within its rate, and counts it
-// when it is not. It has the form of Config.Allow.
+// request reports whether a request of client is within its rate, and counts it
+// when it is not. now is as in admit.
 func (l *limiter) request(now time.Duration, client netip.Addr) bool {
 	r := l.rules.Load()
 	if r.requests.period == 0 || !client.IsValid() || r.exempt.Contains(client) {

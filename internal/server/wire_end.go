@@ -57,7 +57,7 @@ func (w *wire) flushNow() {
 }
 
 // unread reads and drops what has already come, up to lingerBytes, without
-// waiting. It tells whether there was anything and whether the peer has
+// waiting. It reports whether there was anything and whether the peer has
 // finished sending.
 func (w *wire) unread() (some, eof bool) {
 	w.use(w.end - w.start)

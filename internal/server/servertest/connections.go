@@ -69,7 +69,7 @@ func (c Carrier) addressConnections(t *testing.T) {
 		s.send(conn, get("/announce"))
 		s.expect(conn, reply(echo))
 	}
-	refused := s.dialRaw(0)
+	refused := s.dialRaw()
 	s.send(refused, get("/announce"))
 	s.expectGone(refused)
 	_ = first.Close()

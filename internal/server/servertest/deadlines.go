@@ -39,7 +39,7 @@ func (c Carrier) silent(t *testing.T) {
 	cfg := c.config()
 	cfg.HeadTimeout = brief
 	s := c.start(t, cfg)
-	s.expectEnd(s.dialRaw(0), "")
+	s.expectEnd(s.dialRaw(), "")
 }
 
 // slowHead sends a head so slowly that each byte is in time and the whole is
@@ -138,11 +138,11 @@ func (s *Server) dribble(conn net.Conn) {
 // keptLonger shows that the head's deadline does not run between requests.
 func (c Carrier) keptLonger(t *testing.T) {
 	c.withHeadTimeout(t, func(s *Server) bool {
-		silent, kept := s.dialRaw(0), s.dial()
+		silent, kept := s.dialRaw(), s.dial()
 		if !s.answers(kept) {
 			return false
 		}
-		later := s.dialRaw(0)
+		later := s.dialRaw()
 		s.expectEnd(silent, "")
 		s.expectEnd(later, "") // it was accepted after the reply, so the deadline would have passed
 		s.send(kept, get("/announce"))
@@ -156,7 +156,7 @@ func (c Carrier) keptForAWhile(t *testing.T) {
 	cfg := c.config()
 	cfg.IdleTimeout = 100 * brief
 	s := c.start(t, cfg)
-	conn := s.dialRaw(0)
+	conn := s.dialRaw()
 	wrapped := net.Conn(conn)
 	if c.Wrap != nil {
 		wrapped = c.Wrap(conn)
@@ -182,7 +182,7 @@ func (c Carrier) slowReader(t *testing.T) {
 	cfg := c.config()
 	cfg.WriteTimeout = brief
 	s := c.start(t, cfg)
-	conn := s.dialRaw(0)
+	conn := s.dialRaw()
 	_ = conn.SetReadBuffer(4096)
 	wrapped := net.Conn(conn)
 	if c.Wrap != nil {

@@ -33,14 +33,14 @@ func (s *Server) expectGone(conn io.Reader) {
 
 func (c Carrier) halfClosed(t *testing.T) {
 	s := c.start(t, c.config())
-	conn := s.dialRaw(0)
+	conn := s.dialRaw()
 	s.send(conn, get("/announce?a")+get("/announce?b"))
 	if err := conn.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
 	s.expectEnd(conn, reply(echo+"a")+reply(echo+"b"))
 
-	kept := s.dialRaw(0)
+	kept := s.dialRaw()
 	s.send(kept, get("/announce?a"))
 	s.expect(kept, reply(echo+"a"))
 	s.send(kept, get("/announce?b"))
@@ -49,7 +49,7 @@ func (c Carrier) halfClosed(t *testing.T) {
 	}
 	s.expectEnd(kept, reply(echo+"b"))
 
-	partial := s.dialRaw(0)
+	partial := s.dialRaw()
 	s.send(partial, "GET /announce HTT")
 	if err := partial.CloseWrite(); err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func (c Carrier) goneBeforeReply(t *testing.T) {
 	s := c.start(t, c.config())
 	const n = 20
 	for range n {
-		conn := s.dialRaw(0)
+		conn := s.dialRaw()
 		s.send(conn, get("/announce"))
 		_ = conn.Close()
 	}
@@ -97,13 +97,13 @@ func (c Carrier) reset(t *testing.T) {
 	}
 	for range 5 {
 		for _, step := range steps {
-			conn := s.dialRaw(0)
+			conn := s.dialRaw()
 			step(conn)
 			_ = conn.SetLinger(0)
 			_ = conn.Close()
 		}
 	}
-	conn := s.dialRaw(0)
+	conn := s.dialRaw()
 	s.send(conn, get("/announce", "Connection: close\r\n"))
 	s.expectEnd(conn, closing(echo))
 	s.await("no open connection", func(st server.Stats) bool { return st.Open == 0 && st.Accepted4 > 0 })
@@ -119,7 +119,7 @@ func (c Carrier) refusedWhileSending(t *testing.T) {
 		{"GET /" + pad(8192) + " HTTP/1.1\r\n", refusal("414 URI Too Long", "")},
 		{"GET / HTTP/1.1\r\nX: " + pad(8192) + "\r\n", refusal("431 Request Header Fields Too Large", "")},
 	} {
-		conn := s.dialRaw(0)
+		conn := s.dialRaw()
 		s.send(conn, test.send)
 		// Bytes that arrive after the verdict, before the reply is read.
 		s.send(conn, more)
@@ -132,7 +132,7 @@ func (c Carrier) refusedWhileSending(t *testing.T) {
 func (c Carrier) closedWhileSending(t *testing.T) {
 	s := c.start(t, c.config())
 	for range 20 {
-		conn := s.dialRaw(0)
+		conn := s.dialRaw()
 		s.send(conn, get("/announce", "Connection: close\r\n")+pad(20<<10))
 		s.expectEnd(conn, closing(echo))
 	}
@@ -150,18 +150,18 @@ func pad(n int) string {
 // ends holds the reasons that are counted.
 func (c Carrier) ends(t *testing.T) {
 	s := c.start(t, c.config())
-	conn := s.dialRaw(0)
+	conn := s.dialRaw()
 	s.send(conn, get("/announce"))
 	s.expect(conn, reply(echo))
 	_ = conn.Close()
 	s.awaitEnd("client", 1)
 
-	conn = s.dialRaw(0)
+	conn = s.dialRaw()
 	s.send(conn, get("/announce", "Connection: close\r\n"))
 	s.expectEnd(conn, closing(echo))
 	s.awaitEnd("served", 1)
 
-	conn = s.dialRaw(0)
+	conn = s.dialRaw()
 	s.send(conn, "\x00")
 	s.expectEnd(conn, refusal("400 Bad Request", ""))
 	_ = conn.Close()

@@ -1,6 +1,7 @@
 package servertest
 
 import (
+	"io"
 	"strings"
 	"testing"
 )
@@ -37,11 +38,7 @@ func (c Carrier) replies(t *testing.T) {
 }
 
 // finish reads a reply, and the end of the connection or another exchange.
-func (s *Server) finish(conn interface {
-	Read([]byte) (int, error)
-	Write([]byte) (int, error)
-}, want string, ends bool,
-) {
+func (s *Server) finish(conn io.ReadWriter, want string, ends bool) {
 	s.t.Helper()
 	if ends {
 		s.expectEnd(conn, want)

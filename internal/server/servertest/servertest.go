@@ -142,10 +142,10 @@ func (s *Server) ended() {
 	}
 }
 
-// dialRaw connects to a listener by TCP.
-func (s *Server) dialRaw(listener int) *net.TCPConn {
+// dialRaw connects to the first listener by TCP.
+func (s *Server) dialRaw() *net.TCPConn {
 	s.t.Helper()
-	a := s.Addrs()[listener]
+	a := s.Addrs()[0]
 	conn, err := net.Dial(a.Network(), a.String())
 	if err != nil {
 		s.t.Fatal(err)
@@ -155,10 +155,10 @@ func (s *Server) dialRaw(listener int) *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-// dial connects to the first listener.
+// dial connects to the first listener, as the carrier's clients do.
 func (s *Server) dial() net.Conn {
 	s.t.Helper()
-	conn := s.dialRaw(0)
+	conn := s.dialRaw()
 	if s.c.Wrap == nil {
 		return conn
 	}

@@ -7,8 +7,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"spate/internal/server"
 )
 
 // stop holds what a server still does when it is told to stop.
@@ -101,7 +99,7 @@ func (c Carrier) stopUnfinished(t *testing.T) {
 	cfg := c.config()
 	cfg.ShutdownTimeout = 5 * brief
 	s := c.start(t, cfg)
-	s.dialRaw(0) // silent; the kernel may keep it to itself until its first byte, and then nobody tells it
+	s.dialRaw() // silent; the kernel may keep it to itself until its first byte, and then nobody tells it
 	partial, deaf := s.dial(), s.dial()
 	s.send(partial, get("/announce")+"GET /announce")
 	s.expect(partial, reply(echo))
@@ -145,5 +143,4 @@ func (c Carrier) stopRefuses(t *testing.T) {
 	conn := again.dial()
 	again.send(conn, get("/announce"))
 	again.expect(conn, reply(echo))
-	var _ server.Stats = again.Stats()
 }
