@@ -13,7 +13,7 @@ const usage = `Usage: spate [OPTIONS]
 Options:
     -c, --config-file FILE    load the configuration from this file
     -p, --print-config        print the default configuration, with comments
-    -P                        print the configuration that was loaded, then go on
+    -P, --print-parsed-config print the configuration that was loaded, then go on
     -v, --version             print the version
     -h, --help                print this help
 

@@ -67,7 +67,7 @@ func New(cfg Config, src Sources, log *slog.Logger) (*Server, error) {
 	}
 	l, err := listen(cfg.Address)
 	if err != nil {
-		return nil, fmt.Errorf("[%s] %s = %q: %w", cfg.section(), cfg.key(), cfg.Address, err)
+		return nil, fmt.Errorf("address %q: %w", cfg.Address, err)
 	}
 	s := &Server{cfg: cfg, src: src, log: log, listener: l, guard: newGuard(&cfg, log)}
 	s.resident = openResidentMemory()

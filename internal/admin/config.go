@@ -8,10 +8,6 @@ import (
 )
 
 const (
-	// DefaultAddress is where the operator's listener is by default: on this
-	// machine only.
-	DefaultAddress = "127.0.0.1:3001"
-
 	unixPrefix     = "unix:"
 	abstractPrefix = unixPrefix + "@"
 )
@@ -32,43 +28,28 @@ type Config struct {
 	// aquatic_http's run_prometheus_endpoint does. Token and Debug have to be
 	// unset.
 	MetricsOnly bool
-	// Section and Key are what the configuration file calls Address, for
-	// messages. Empty is [admin] and address.
-	Section, Key string
 }
 
 // Validate returns all that is wrong with c, one line each.
 func (c *Config) Validate() error {
 	var errs []error
-	wrong := func(key, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("[%s] %s %s", c.section(), key, fmt.Sprintf(format, args...)))
-	}
 	if problem := checkAddress(c.Address); problem != "" {
-		wrong(c.key(), "= %q: %s", c.Address, problem)
+		errs = append(errs, fmt.Errorf("address %q: %s", c.Address, problem))
 	} else if c.Token == "" && !c.MetricsOnly && !c.isPrivate() {
-		wrong("token", "is missing: %s = %q can be reached by others", c.key(), c.Address)
+		errs = append(errs, fmt.Errorf("token is missing: address %q can be reached by others", c.Address))
 	}
-	if strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		wrong("token", "holds other characters than visible ASCII, which no header can carry") // the token itself is not shown
+	if !isVisible(c.Token) {
+		errs = append(errs, errors.New("token holds other characters than visible ASCII, which no header can carry")) // the token itself is not shown
 	}
 	if c.MetricsOnly && (c.Token != "" || c.Debug) {
-		wrong(c.key(), "serves metrics only: neither token nor debug can hold for it")
+		errs = append(errs, fmt.Errorf("address %q serves metrics only: neither token nor debug can hold for it", c.Address))
 	}
 	return errors.Join(errs...)
 }
 
-func (c *Config) section() string {
-	if c.Section == "" {
-		return "admin"
-	}
-	return c.Section
-}
-
-func (c *Config) key() string {
-	if c.Key == "" {
-		return "address"
-	}
-	return c.Key
+// isVisible reports whether s is of visible ASCII characters only.
+func isVisible(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // checkAddress returns what is wrong with an address, or nothing.

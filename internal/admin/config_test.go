@@ -13,25 +13,24 @@ func TestValidate(t *testing.T) {
 		cfg  Config
 		want string // part of the error; empty: none
 	}{
-		{Config{Address: DefaultAddress}, ""},
+		{Config{Address: "127.0.0.1:3001"}, ""},
 		{Config{Address: "[::1]:3001"}, ""},
 		{Config{Address: "unix:/run/spate/admin.sock"}, ""},
 		{Config{Address: "0.0.0.0:3001", Token: "t"}, ""},
 		{Config{Address: "unix:@spate", Token: "t"}, ""},
 		{Config{Address: "0.0.0.0:9000", MetricsOnly: true}, ""},
-		{Config{Address: "0.0.0.0:3001"}, "[admin] token is missing"},
-		{Config{Address: "192.168.1.1:3001"}, "[admin] token is missing"},
-		{Config{Address: "unix:@spate"}, "[admin] token is missing"},
-		{Config{Address: "localhost:3001"}, "[admin] address = "},
-		{Config{Address: ":3001"}, "[admin] address = "},
-		{Config{Address: "127.0.0.1"}, "[admin] address = "},
-		{Config{Address: ""}, "[admin] address = "},
-		{Config{Address: "unix:"}, "[admin] address = "},
-		{Config{Address: "unix:@", Token: "t"}, "[admin] address = "},
-		{Config{Address: DefaultAddress, Token: "a b"}, "visible ASCII"},
-		{Config{Address: DefaultAddress, Token: "ä"}, "visible ASCII"},
-		{Config{Address: DefaultAddress, MetricsOnly: true, Debug: true}, "metrics only"},
-		{Config{Address: "x", MetricsOnly: true, Section: "metrics", Key: "prometheus_endpoint_address"}, "[metrics] prometheus_endpoint_address = "},
+		{Config{Address: "0.0.0.0:3001"}, "token is missing"},
+		{Config{Address: "192.168.1.1:3001"}, "token is missing"},
+		{Config{Address: "unix:@spate"}, "token is missing"},
+		{Config{Address: "localhost:3001"}, "address \""},
+		{Config{Address: ":3001"}, "address \""},
+		{Config{Address: "127.0.0.1"}, "address \""},
+		{Config{Address: ""}, "address \""},
+		{Config{Address: "unix:"}, "address \""},
+		{Config{Address: "unix:@", Token: "t"}, "address \""},
+		{Config{Address: "127.0.0.1:3001", Token: "a b"}, "visible ASCII"},
+		{Config{Address: "127.0.0.1:3001", Token: "ä"}, "visible ASCII"},
+		{Config{Address: "127.0.0.1:3001", MetricsOnly: true, Debug: true}, "metrics only"},
 	} {
 		err := tc.cfg.Validate()
 		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
@@ -47,7 +46,7 @@ func TestAddressInUse(t *testing.T) {
 	}
 	defer first.Close()
 	_, err = New(Config{Address: first.Addr().String()}, Sources{}, nil)
-	if err == nil || !strings.Contains(err.Error(), "[admin] address = ") {
+	if err == nil || !strings.Contains(err.Error(), "address \"127.0.0.1:") {
 		t.Errorf("an address in use: %v", err)
 	}
 	if err := first.Close(); err != nil {

@@ -17,7 +17,7 @@ import (
 
 // assign decodes the value of the key at path into its field and checks it.
 func (d *decoder) assign(path string, field reflect.Value, node *unstable.Node, line int) {
-	raw := rawValue(d.parser.Data(), node)
+	raw := rawValue(node)
 	if tagOf(d.root, path).Get("secret") != "" {
 		raw = "" // a problem would show it
 	}
@@ -73,7 +73,11 @@ func setValue(field reflect.Value, tag reflect.StructTag, node *unstable.Node) e
 		if node.Kind != unstable.String && !(node.Kind == unstable.Integer && field.Type() == reflect.TypeFor[Memory]()) {
 			return errNeeds("needs a string in quotes, " + example(field, tag))
 		}
-		return setText(field, tag, string(node.Data))
+		text := string(node.Data)
+		if v, err := integer(node); err == nil {
+			text = strconv.FormatInt(v, 10)
+		}
+		return setText(field, tag, text)
 	}
 	switch field.Kind() {
 	case reflect.Bool:
@@ -100,16 +104,21 @@ func setValue(field reflect.Value, tag reflect.StructTag, node *unstable.Node) e
 // setInt decodes an integer within the bounds of the tag range:"LOW..HIGH".
 func setInt(field reflect.Value, tag reflect.StructTag, node *unstable.Node) error {
 	low, high := bounds(tag)
-	needs := errNeeds(fmt.Sprintf("needs a whole number from %d to %d", low, high))
-	if node.Kind != unstable.Integer {
-		return needs
-	}
-	v, err := strconv.ParseInt(strings.ReplaceAll(string(node.Data), "_", ""), 0, 64)
+	v, err := integer(node)
 	if err != nil || v < low || v > high {
-		return needs
+		return errNeeds(fmt.Sprintf("needs a whole number from %d to %d", low, high))
 	}
 	field.SetInt(v)
 	return nil
+}
+
+// integer returns the value of a TOML integer, which may be hexadecimal, octal or
+// binary, and have underscores between its digits.
+func integer(node *unstable.Node) (int64, error) {
+	if node.Kind != unstable.Integer {
+		return 0, errNeeds("needs a whole number")
+	}
+	return strconv.ParseInt(strings.ReplaceAll(string(node.Data), "_", ""), 0, 64)
 }
 
 func bounds(tag reflect.StructTag) (low, high int64) {
@@ -239,7 +248,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 }
 
 // rawValue returns a value as the file has it, on one line.
-func rawValue(data []byte, node *unstable.Node) string {
+func rawValue(node *unstable.Node) string {
 	switch node.Kind {
 	case unstable.String:
 		return strconv.Quote(string(node.Data))

@@ -129,9 +129,22 @@ func (c *Config) validateAdmin(f *flaws) {
 	switch {
 	case err != nil || kind == EndpointSystemd:
 		f.add("admin.address", `needs an address and port such as "127.0.0.1:3001", or "unix:/run/spate/admin.sock"`)
-	case kind == EndpointTCP && c.Admin.Token == "" && !netip.MustParseAddrPort(rest).Addr().IsLoopback():
+	case c.Admin.Token == "" && !isPrivate(kind, rest):
 		f.add("admin.token", "is missing: address = %q can be reached by others", c.Admin.Address)
+	case c.Admin.Token == notShown:
+		f.add("admin.token", "is what -P prints instead of a token: needs the token itself")
+	case strings.ContainsFunc(c.Admin.Token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		f.add("admin.token", "needs visible ASCII characters only: no header can carry others") // without the token
 	}
+}
+
+// isPrivate reports whether only users of this machine reach an address, and of a
+// socket's file only those who may write to it. An abstract socket has no permissions.
+func isPrivate(kind EndpointKind, rest string) bool {
+	if kind == EndpointUnix {
+		return !strings.HasPrefix(rest, "@")
+	}
+	return netip.MustParseAddrPort(rest).Addr().IsLoopback()
 }
 
 func isMetricName(s string) bool {

@@ -81,12 +81,9 @@ func names(t reflect.Type) (all []string) {
 	return all
 }
 
-// suggestKey says which key of the section was meant, or which section has the
-// key; "" when nothing is near.
+// suggestKey says which section has the key, or which key of this one was meant; ""
+// when nothing is near.
 func suggestKey(t table, name string) string {
-	if near := spelling.Nearest(name, names(t.value.Type())); near != "" {
-		return fmt.Sprintf("; did you mean %s?", near)
-	}
 	root := reflect.TypeFor[Config]()
 	for i := range root.NumField() {
 		f := root.Field(i)
@@ -98,17 +95,28 @@ func suggestKey(t table, name string) string {
 			return fmt.Sprintf("; did you mean [%s] %s?", section, name)
 		}
 	}
+	if near := spelling.Nearest(name, names(t.value.Type())); near != "" {
+		return fmt.Sprintf("; did you mean %s?", near)
+	}
 	return ""
 }
 
-// suggestSection says which section was meant; "" when nothing is near.
-func suggestSection(parts []string) string {
-	near := spelling.Nearest(parts[0], names(reflect.TypeFor[Config]()))
-	if near == "" || len(parts) > 1 {
+// suggestSection says which section was meant by a name in a header, which follows
+// t's; "" when nothing is near.
+func suggestSection(t table, name string) string {
+	var sections []string
+	for i := range t.value.NumField() {
+		if f := t.value.Type().Field(i); f.Tag.Get("toml") != "" && isTable(f.Type) {
+			sections = append(sections, f.Tag.Get("toml"))
+		}
+	}
+	near := spelling.Nearest(name, sections)
+	if near == "" {
 		return ""
 	}
-	if field := fieldOf(reflect.ValueOf(Config{}), near); isTableList(field) {
-		return fmt.Sprintf("; did you mean [[%s]]?", near)
+	path := join(t.path, near)
+	if isTableList(fieldOf(t.value, near)) {
+		return fmt.Sprintf("; did you mean [[%s]]?", path)
 	}
-	return fmt.Sprintf("; did you mean [%s]?", near)
+	return fmt.Sprintf("; did you mean [%s]?", path)
 }

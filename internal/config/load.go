@@ -97,7 +97,7 @@ func (d *decoder) header(expr *unstable.Node) table {
 		path := join(t.path, name)
 		switch {
 		case !field.IsValid():
-			d.add(Problem{Line: line, Key: bracket(expr, names), Text: "there is no such section" + suggestSection(names)})
+			d.add(Problem{Line: line, Key: bracket(expr, names), Text: "there is no such section" + suggestSection(t, name)})
 			return table{}
 		case field.Kind() == reflect.Struct:
 			t = table{path, field}

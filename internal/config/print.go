@@ -32,6 +32,9 @@ func (c *Config) Write(w io.Writer) error {
 	return err
 }
 
+// notShown is printed instead of a secret.
+const notShown = "(not shown)"
+
 // printer writes TOML.
 type printer struct {
 	b        strings.Builder
@@ -85,7 +88,7 @@ func (p *printer) keys(v reflect.Value) {
 		p.doc(v.Type().Name() + "." + f.Name)
 		value := tomlValue(v.Field(i))
 		if f.Tag.Get("secret") != "" && !v.Field(i).IsZero() {
-			value = `"(not shown)"`
+			value = tomlString(notShown)
 		}
 		p.line(name + " = " + value)
 	}

@@ -9,15 +9,19 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 
 	"spate/internal/config"
 )
 
-// AskHealth asks a running tracker at url. Nil means that it answers with
+// AskHealth asks a running tracker at the URL address. Nil means that it answers with
 // status 200.
-func AskHealth(ctx context.Context, url string) error {
-	return askHealth(ctx, url, "", new(net.Dialer).DialContext)
+func AskHealth(ctx context.Context, address string) error {
+	if u, err := url.Parse(address); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("%q is no URL that can be asked: needs one such as http://127.0.0.1:3001/health", address)
+	}
+	return askHealth(ctx, address, "", new(net.Dialer).DialContext)
 }
 
 // AskHealthOf asks the tracker that runs on this machine with cfg: its admin
@@ -87,13 +91,13 @@ func local(address string) string {
 	return netip.AddrPortFrom(netip.IPv6Loopback(), a.Port()).String()
 }
 
-func askHealth(ctx context.Context, url, token string, dial func(ctx context.Context, network, address string) (net.Conn, error)) error {
+func askHealth(ctx context.Context, address, token string, dial func(ctx context.Context, network, address string) (net.Conn, error)) error {
 	// The certificate is for the tracker's clients and their name of it; here it
 	// only has to be there.
 	client := http.Client{Transport: &http.Transport{
 		DialContext: dial, DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return fmt.Errorf("not healthy: %w", err)
 	}

@@ -228,7 +228,7 @@ func notes(cfg *config.Config) (warn, info []string) {
 		set  bool
 		why  string
 	}{
-		{"swarm_workers", cfg.IsSet("swarm_workers"), "every socket worker reaches all swarms"},
+		{"swarm_workers", cfg.SwarmWorkers != standard.SwarmWorkers, "every socket worker reaches all swarms"},
 		{
 			"cleaning.connection_cleaning_interval", cfg.Cleaning.ConnectionCleaningInterval != standard.Cleaning.ConnectionCleaningInterval,
 			"connections end when they are due",
