@@ -42,13 +42,8 @@ func peerAge(cfg *config.Config) time.Duration {
 	if cfg.Cleaning.MaxPeerAge != 0 {
 		return seconds(cfg.Cleaning.MaxPeerAge)
 	}
-	return 2*longestInterval(cfg) + ageSlack
-}
-
-// longestInterval returns the longest interval that a client is told, jitter
-// included.
-func longestInterval(cfg *config.Config) time.Duration {
-	return seconds(cfg.Protocol.PeerAnnounceInterval + cfg.Protocol.PeerAnnounceInterval/10)
+	policy := trackerConfig(cfg)
+	return 2*policy.LongestInterval() + ageSlack
 }
 
 // swarmConfig returns the store's part of the configuration. Available is the
@@ -96,12 +91,8 @@ func accessMode(cfg *config.Config) access.Mode {
 // listeners.
 func serverConfig(cfg *config.Config) server.Config {
 	policy := trackerConfig(cfg)
-	interval, minInterval := policy.Interval, policy.MinInterval
-	if minInterval == 0 {
-		minInterval = (interval / 2).Truncate(time.Second)
-	}
 	failure := func(f bittorrent.Failure) []byte {
-		return httpwire.AppendFailure(nil, f, interval, minInterval)
+		return httpwire.AppendFailure(nil, f, policy.Interval, policy.ToldMinInterval())
 	}
 	return server.Config{
 		Workers:         cfg.SocketWorkers,
@@ -199,7 +190,8 @@ func hasProxy(cfg *config.Config) bool {
 // sentence each: what is served as configured and hardly meant, and what has no
 // effect.
 func notes(cfg *config.Config) (warn, info []string) {
-	if longest := longestInterval(cfg); peerAge(cfg) < longest {
+	policy := trackerConfig(cfg)
+	if longest := policy.LongestInterval(); peerAge(cfg) < longest {
 		warn = append(warn, fmt.Sprintf("[cleaning] max_peer_age = %d is shorter than the %d seconds between two announces of a client: peers will be missing in between",
 			cfg.Cleaning.MaxPeerAge, longest/time.Second))
 	}

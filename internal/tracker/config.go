@@ -79,12 +79,23 @@ func Default() Config {
 	}
 }
 
-// minInterval returns MinInterval with its default worked out.
-func (c *Config) minInterval() time.Duration {
+// ToldMinInterval returns the minimum interval that clients are told: MinInterval with
+// its default worked out.
+func (c *Config) ToldMinInterval() time.Duration {
 	if c.MinInterval != 0 {
 		return c.MinInterval
 	}
 	return (c.Interval / 2).Truncate(time.Second)
+}
+
+// LongestInterval returns the longest interval that a client is told, jitter included.
+func (c *Config) LongestInterval() time.Duration {
+	return c.Interval + c.jitter()
+}
+
+// jitter returns the most that is added to Interval, in whole seconds.
+func (c *Config) jitter() time.Duration {
+	return (c.Interval / jitterFraction).Truncate(time.Second)
 }
 
 // Validate returns what is unusual about c, one sentence each, for the log,

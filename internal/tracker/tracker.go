@@ -84,7 +84,7 @@ func newPolicy(cfg *Config) (policy, error) {
 	}
 	p := policy{
 		interval:      cfg.Interval,
-		minInterval:   cfg.minInterval(),
+		minInterval:   cfg.ToldMinInterval(),
 		maxPeers:      min(cfg.MaxPeers, MaxPeersLimit),
 		maxScrape:     cfg.MaxScrapeTorrents,
 		maxFullScrape: cfg.MaxFullScrapeTorrents,
@@ -92,7 +92,7 @@ func newPolicy(cfg *Config) (policy, error) {
 		trusted:       trusted,
 		clock:         cfg.Clock,
 	}
-	p.jitterSeconds = uint32(cfg.Interval / time.Second / jitterFraction)
+	p.jitterSeconds = uint32(cfg.jitter() / time.Second)
 	p.defaultPeers = min(defaultNumWant, p.maxPeers)
 	if p.clock == nil {
 		start := time.Now()
