@@ -16,11 +16,11 @@ type concern struct {
 	count func(*tally) uint64 // since the start
 }
 
-// tally is what concerns are counted by. What proxies do wrong, the server says
-// itself.
+// tally is what concerns are counted by. What proxies do wrong, and that accepting
+// pauses, the server says itself.
 type tally struct {
-	full, displaced, acceptPauses uint64
-	limits                        map[string]uint64
+	full, displaced uint64
+	limits          map[string]uint64
 }
 
 // concerns returns what the monitor looks for.
@@ -31,8 +31,7 @@ func concerns() []concern {
 	return []concern{
 		{"the store is full: new torrents are refused (max_memory, max_torrents)", func(t *tally) uint64 { return t.full }},
 		{"the store is full: peers make way for newer ones (max_memory)", func(t *tally) uint64 { return t.displaced }},
-		{"accepting connections paused for lack of open files or memory", func(t *tally) uint64 { return t.acceptPauses }},
-		{"connections are refused: max_connections are open", limit("connections")},
+		{"connections are refused: max_connections are open; raise it, and the limit of open files that it lies below (ulimit -n, LimitNOFILE=)", limit("connections")},
 		{"connections are refused: max_connections_per_ip are open from their addresses", limit("address_connections")},
 		{"connections are refused: their addresses open more than connections_per_second_per_ip", limit("connection_rate")},
 		{"requests are refused: their addresses send more than requests_per_second_per_ip", limit("request_rate")},
@@ -81,7 +80,7 @@ func (d *Daemon) monitor(ctx context.Context) {
 // tally counts what the monitor looks for.
 func (d *Daemon) tally() *tally {
 	store, server := d.store.Stats(), d.server.Stats()
-	t := &tally{full: store.RefusedTorrents, displaced: store.DisplacedPeers, acceptPauses: server.AcceptPauses, limits: map[string]uint64{}}
+	t := &tally{full: store.RefusedTorrents, displaced: store.DisplacedPeers, limits: map[string]uint64{}}
 	for _, c := range server.Refused {
 		t.limits[c.Label] = c.Value
 	}

@@ -17,12 +17,13 @@ const (
 	reclaimFrom = 4 << 20
 )
 
-// A watch says in the log what an operator must know and can change.
+// A watch says in the log what proxies do wrong, which an operator must know and can
+// change. What limits refuse, whoever reads Stats can say.
 type watch struct {
 	s *Server
 
-	noClient, proxyHeader, tooMany said
-	lent                           int64 // bytes, the most since memory was last given back
+	noClient, proxyHeader said
+	lent                  int64 // bytes, the most since memory was last given back
 }
 
 // said is what was last said of a counter that grows.
@@ -78,10 +79,6 @@ func (w *watch) look(now time.Time) {
 	if n := w.proxyHeader.grown(proxyHeader, now); n > 0 {
 		w.s.log.Warn("connections without a good PROXY protocol header, or not from a trusted proxy, were closed: the proxy has to send it, and trusted_proxies has to name the proxy",
 			"connections", n)
-	}
-	if n := w.tooMany.grown(w.s.rules.limits.refused[refusalConnections].Load(), now); n > 0 {
-		w.s.log.Warn("connections were closed at once, for as many as may be were open: raise max_connections, and the limit of open files that it lies below (ulimit -n, LimitNOFILE=)",
-			"connections", n, "limit", w.s.rules.limits.rules.Load().maxOpen)
 	}
 }
 

@@ -45,8 +45,6 @@ func TestWatch(t *testing.T) {
 	c.requests[0][outcomeNoClient].Add(2)
 	says(sayEvery, 3, "requests=3")
 	says(3*sayEvery, 3)
-	r.limits.refused[refusalConnections].Add(9)
-	says(4*sayEvery, 4, "connections=9")
 }
 
 // TestWatchFreed: memory is given back once after connections held a lot.
