@@ -29,7 +29,7 @@ var rooms = map[string][]string{
 	"internal/config":     {"internal/bittorrent", "internal/ipaddr", "internal/spelling", "internal/files"},
 	"internal/daemon": {
 		"internal/bittorrent", "internal/http1", "internal/loop", "internal/metrics", "internal/admin", "internal/acme", "internal/httpwire",
-		"internal/swarm", "internal/access", "internal/server", "internal/tracker", "internal/config",
+		"internal/swarm", "internal/access", "internal/server", "internal/tracker", "internal/config", "internal/files",
 	},
 	"cmd/spate":       {"internal/daemon", "internal/config"},
 	"cmd/spate-load":  {"internal/load", "internal/files"},

@@ -44,7 +44,7 @@ func (d *Daemon) openACME() error {
 	}
 	m, err := acme.New(cfg, d.limited.logger())
 	if err == nil && d.become != nil {
-		if err = (reader{d.become}).checkCreate(filepath.Join(cfg.Storage, "probe"+unfinished)); err != nil {
+		if err = (trial{d.become}).checkCreate(filepath.Join(cfg.Storage, "probe"+unfinished)); err != nil {
 			m.Close()
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"spate/internal/acme"
 	"spate/internal/admin"
 	"spate/internal/config"
+	"spate/internal/files"
 	"spate/internal/metrics"
 	"spate/internal/server"
 	"spate/internal/swarm"
@@ -223,7 +224,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 
 	// Before the first reply, so that who has had one finds its URL in the log.
 	// The sockets listen already.
-	d.announce()
+	d.logListeners()
 
 	// Every goroutine that lives as long as the daemon starts here. When one
 	// fails, the others end.
@@ -245,8 +246,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		g.start(support, "operator", s.Run)
 	}
 	if paths := d.watched(); len(paths) > 0 {
-		// Reload logs its error.
-		g.start(support, "watch", forever(newWatcher(paths, func() { _ = d.Reload() }).run))
+		g.start(support, "watch", forever(d.watch(files.NewWatch(paths...))))
 	}
 
 	d.state.Store(uint32(admin.StateReady))

@@ -85,7 +85,7 @@ func TestNoAddress(t *testing.T) {
 		if addrs, urls := d.Addrs(), d.urls(); len(addrs) != 2 || len(urls) != 0 {
 			t.Errorf("listens on %v, gives %q", addrs, urls)
 		}
-		d.announce()
+		d.logListeners()
 		if got := text.String(); strings.Count(got, "listening, although no interface has an address of this family yet") != 2 || strings.Contains(got, "announce_url") {
 			t.Errorf("says\n%s", got)
 		}

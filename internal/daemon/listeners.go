@@ -251,8 +251,8 @@ func groupID(name string) (int, error) {
 	return strconv.Atoi(g.Gid)
 }
 
-// announce says where the tracker listens and what to put into a torrent.
-func (d *Daemon) announce() {
+// logListeners says where the tracker listens and what to put into a torrent.
+func (d *Daemon) logListeners() {
 	for i, addr := range d.Addrs() {
 		l := &d.listeners[i]
 		say := d.log.With("address", addr.String())

@@ -56,7 +56,7 @@ func (d *Daemon) preparePrivileges() error {
 		return problems.Err()
 	}
 	d.absoluteSockets()
-	reach := reader{id}
+	reach := trial{id}
 	d.eachReloaded(func(key string, path *string) {
 		inside, err := chrooted(id.root, *path)
 		if err == nil {
@@ -83,7 +83,7 @@ func (d *Daemon) preparePrivileges() error {
 
 // moveSnapshot makes the snapshot's path one that holds inside root, and checks
 // that the file can be written there.
-func (d *Daemon) moveSnapshot(root string, reach reader) error {
+func (d *Daemon) moveSnapshot(root string, reach trial) error {
 	path := d.cfg.Snapshot.Path
 	if path == "" {
 		return nil

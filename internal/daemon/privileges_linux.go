@@ -129,27 +129,27 @@ func (id *identity) verify() error {
 	return nil
 }
 
-// reader tries files with the rights and the root that the process will have.
-type reader struct{ id *identity }
+// A trial tries files with the rights and the root that the process will have.
+type trial struct{ id *identity }
 
 // check opens the file at path, which is relative to the new root, as the new
 // user. It leaves the process as it is.
-func (r reader) check(path string) error {
-	return r.try(func() error {
+func (t trial) check(path string) error {
+	return t.try(func() error {
 		fd, err := unix.Open("/"+path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 		if err != nil {
-			return fmt.Errorf("user %d, group %d cannot read /%s below %s, which a reload needs: %w", r.id.uid, r.id.gid, path, r.id.root, err)
+			return fmt.Errorf("user %d, group %d cannot read /%s below %s, which a reload needs: %w", t.id.uid, t.id.gid, path, t.id.root, err)
 		}
 		return unix.Close(fd)
 	})
 }
 
 // checkCreate makes the file at path and takes it away again, in the way of check.
-func (r reader) checkCreate(path string) error {
-	return r.try(func() error {
+func (t trial) checkCreate(path string) error {
+	return t.try(func() error {
 		fd, err := unix.Open("/"+path, unix.O_WRONLY|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 		if err != nil {
-			return fmt.Errorf("user %d, group %d cannot make /%s below %s: %w", r.id.uid, r.id.gid, path, r.id.root, err)
+			return fmt.Errorf("user %d, group %d cannot make /%s below %s: %w", t.id.uid, t.id.gid, path, t.id.root, err)
 		}
 		err = unix.Unlink("/" + path)
 		if errors.Is(err, unix.ENOENT) {
@@ -160,12 +160,12 @@ func (r reader) checkCreate(path string) error {
 }
 
 // try calls f on a thread that has become the new user, which ends with it.
-func (r reader) try(f func() error) error {
+func (t trial) try(f func() error) error {
 	result := make(chan error)
 	go func() {
 		// Without an unlock the thread dies with the goroutine.
 		runtime.LockOSThread()
-		err := r.become()
+		err := t.become()
 		if err == nil {
 			err = f()
 		}
@@ -174,18 +174,18 @@ func (r reader) try(f func() error) error {
 	return <-result
 }
 
-func (r reader) become() error {
+func (t trial) become() error {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return fmt.Errorf("trying to read as the new user: %w", err)
 	}
-	if err := unix.Chroot(r.id.root); err != nil {
-		return fmt.Errorf("trying to read below %s: %w", r.id.root, err)
+	if err := unix.Chroot(t.id.root); err != nil {
+		return fmt.Errorf("trying to read below %s: %w", t.id.root, err)
 	}
 	// The raw calls change this thread alone.
 	if _, _, errno := syscall.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0); errno != 0 {
 		return errno
 	}
-	_ = unix.Setfsgid(r.id.gid) // these two cannot fail for root,
-	_ = unix.Setfsuid(r.id.uid) // and with the user go the rights over files
+	_ = unix.Setfsgid(t.id.gid) // these two cannot fail for root,
+	_ = unix.Setfsuid(t.id.uid) // and with the user go the rights over files
 	return nil
 }

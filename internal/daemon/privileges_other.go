@@ -10,9 +10,9 @@ func canDrop() error {
 
 func (id *identity) drop() error { return canDrop() }
 
-// reader tries files with the rights that the process will have.
-type reader struct{ id *identity }
+// A trial tries files with the rights that the process will have.
+type trial struct{ id *identity }
 
-func (reader) check(string) error { return canDrop() }
+func (trial) check(string) error { return canDrop() }
 
-func (reader) checkCreate(string) error { return canDrop() }
+func (trial) checkCreate(string) error { return canDrop() }

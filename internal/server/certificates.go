@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -55,35 +54,9 @@ type certificates struct {
 	log   *slog.Logger
 	set   atomic.Pointer[certificateSet]
 
-	mu     sync.Mutex    // guards what follows: one load at a time
-	loaded []os.FileInfo // of the files as they were last read, good or bad
-	seen   []os.FileInfo // of the files at the last look
-	warned time.Time     // when warn was last called
-}
-
-// stat describes all files; nil stands for one that cannot be found.
-func (c *certificates) stat() []os.FileInfo {
-	var all []os.FileInfo
-	for _, f := range c.files {
-		for _, path := range []string{f.Chain, f.Key} {
-			info, err := os.Stat(path)
-			if err != nil {
-				info = nil
-			}
-			all = append(all, info)
-		}
-	}
-	return all
-}
-
-// sameFiles tells one content of files from another, well enough.
-func sameFiles(a, b []os.FileInfo) bool {
-	return slices.EqualFunc(a, b, func(a, b os.FileInfo) bool {
-		if a == nil || b == nil {
-			return a == b
-		}
-		return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
-	})
+	mu     sync.Mutex // guards what follows: one load at a time
+	watch  *files.Watch
+	warned time.Time // when warn was last called
 }
 
 // A certificateSet is immutable.
@@ -93,8 +66,12 @@ type certificateSet struct {
 }
 
 // loadCertificates loads all pairs. The error names each file that is no good.
-func loadCertificates(files []CertificateFiles, log *slog.Logger) (*certificates, error) {
-	c := &certificates{files: slices.Clone(files), log: log}
+func loadCertificates(pairs []CertificateFiles, log *slog.Logger) (*certificates, error) {
+	var paths []string
+	for _, f := range pairs {
+		paths = append(paths, f.Chain, f.Key)
+	}
+	c := &certificates{files: slices.Clone(pairs), log: log, watch: files.NewWatch(paths...)}
 	if err := c.load(); err != nil {
 		return nil, err
 	}
@@ -117,13 +94,10 @@ func (c *certificates) reload(now time.Time) error {
 }
 
 // look reloads what has changed on disk, and warns from time to time of what
-// expires. Files that have changed since the last look are left alone until the
-// next: somebody may be replacing one after the other.
+// expires.
 func (c *certificates) look(now time.Time) {
 	c.mu.Lock()
-	files := c.stat()
-	changed := !sameFiles(files, c.loaded) && sameFiles(files, c.seen)
-	c.seen = files
+	changed := c.watch.Changed()
 	if !changed && now.Sub(c.warned) >= expiryCheck {
 		c.warn(now)
 	}
@@ -137,8 +111,7 @@ func (c *certificates) look(now time.Time) {
 
 // load is reload without its log. The caller holds mu, or is the only one yet.
 func (c *certificates) load() error {
-	// Before the files are read, so that a change in between is seen.
-	c.loaded = c.stat()
+	c.watch.Note()
 	set := &certificateSet{byName: make(map[string][]*tls.Certificate)}
 	var errs []error
 	for _, f := range c.files {

@@ -1,4 +1,4 @@
-package daemon
+package files
 
 import (
 	"os"
@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestWatcherWaitsUntilAFileIsWhole(t *testing.T) {
+func TestWatchWaitsUntilAFileIsWhole(t *testing.T) {
 	dir := t.TempDir()
 	list, other := filepath.Join(dir, "list"), filepath.Join(dir, "other")
 	write := func(path, text string) {
@@ -17,11 +17,15 @@ func TestWatcherWaitsUntilAFileIsWhole(t *testing.T) {
 	}
 	write(list, "1")
 	calls := 0
-	w := newWatcher([]string{list, other}, func() { calls++ })
+	w := NewWatch(list, other)
 	want := func(n int, when string) {
 		t.Helper()
-		if w.poll(); calls != n {
-			t.Fatalf("%s: %d calls, want %d", when, calls, n)
+		if w.Changed() {
+			w.Note()
+			calls++
+		}
+		if calls != n {
+			t.Fatalf("%s: told %d times, want %d", when, calls, n)
 		}
 	}
 	want(0, "nothing happened")
