@@ -76,7 +76,7 @@ func (w *lossyWriter) Write(line []byte) (int, error) {
 func newLossyWriter(f *os.File, form func(io.Writer) slog.Handler) *lossyWriter {
 	return &lossyWriter{w: f, ready: writable(f), tell: func(lost int) {
 		var line bytes.Buffer
-		r := slog.NewRecord(time.Now(), levelNotice, "lines of the log were lost, since its reader did not take them", 0)
+		r := slog.NewRecord(time.Now(), levelNotice, "lines of the log were lost: its reader did not take them", 0)
 		r.AddAttrs(slog.Int("lines", lost))
 		if form(&line).Handle(context.Background(), r) == nil {
 			_, _ = f.Write(line.Bytes()) // as good or bad as the rest

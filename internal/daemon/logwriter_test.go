@@ -33,7 +33,7 @@ func TestLogWithoutReader(t *testing.T) {
 	// A line is more than a pipe holds: it begins, and its rest is lost.
 	log.Info("long", "filler", strings.Repeat("z", 1<<20))
 	got := drain(t, r)
-	if want := fmt.Sprintf("level=INFO msg=\"lines of the log were lost, since its reader did not take them\" lines=%d\n", all-kept); !strings.Contains(got, want) {
+	if want := fmt.Sprintf("level=INFO msg=\"lines of the log were lost: its reader did not take them\" lines=%d\n", all-kept); !strings.Contains(got, want) {
 		t.Errorf("no %s in %.300s", want, got)
 	}
 	log.Info("last")

@@ -204,7 +204,7 @@ func notes(cfg *config.Config) (warn, info []string) {
 		}
 	}
 	if n := &cfg.Network; n.UseIPv6 && !n.SetOnlyIPv6 && !n.DualStack() && n.AddressIPv6.Addr().IsUnspecified() && !n.AddressIPv4.Addr().IsUnspecified() {
-		warn = append(warn, fmt.Sprintf("[network] set_only_ipv6 = false has no effect: IPv4 is address_ipv4 = %s and no more, since that has the same port", n.AddressIPv4))
+		warn = append(warn, fmt.Sprintf("[network] set_only_ipv6 = false has no effect: IPv4 is address_ipv4 = %s and no more, because that has the same port", n.AddressIPv4))
 	}
 	for _, l := range cfg.Listeners {
 		if kind, _, _ := l.Endpoint(); kind == config.EndpointUnix && l.Proxy == config.ProxyNone {

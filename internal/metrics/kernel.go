@@ -23,10 +23,10 @@ type kernelRow struct {
 func newKernel(namespace string) *kernel {
 	k := &kernel{netstat: openProc("/proc/self/net/netstat")}
 	for _, row := range []struct{ name, metric, help string }{
-		{"ListenOverflows", "kernel_listen_overflows_total", "Connections dropped since an accept queue was full, in the whole network namespace."},
+		{"ListenOverflows", "kernel_listen_overflows_total", "Connections dropped because an accept queue was full, in the whole network namespace."},
 		{"ListenDrops", "kernel_listen_drops_total", "Connections dropped at a listening socket for whatever reason, in the whole network namespace."},
-		{"TCPReqQFullDrop", "kernel_syn_drops_total", "SYNs dropped since a SYN queue was full, in the whole network namespace."},
-		{"SyncookiesSent", "kernel_syn_cookies_sent_total", "SYN cookies sent since a SYN queue was full, in the whole network namespace."},
+		{"TCPReqQFullDrop", "kernel_syn_drops_total", "SYNs dropped because a SYN queue was full, in the whole network namespace."},
+		{"SyncookiesSent", "kernel_syn_cookies_sent_total", "SYN cookies sent because a SYN queue was full, in the whole network namespace."},
 	} {
 		desc := prometheus.NewDesc(prometheus.BuildFQName(namespace, "", row.metric), row.help, nil, nil)
 		k.rows = append(k.rows, kernelRow{row.name, desc})

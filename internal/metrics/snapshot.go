@@ -110,7 +110,7 @@ type Store struct {
 	// SweepInterval that from the begin of one pass to that of the next.
 	SinceSweep, SweepInterval time.Duration
 	Removed                   []Count // peers that the store removed, by reason
-	Refused                   uint64  // announces refused since the store was full
+	Refused                   uint64  // announces refused because the store was full
 	Forgotten                 uint64  // download counts that went for lack of memory
 }
 

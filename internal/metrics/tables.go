@@ -86,7 +86,7 @@ func connectionMetrics() []metric {
 		},
 		{
 			"connections", gauge,
-			"Connections that are open now, by what they wait for: head is the first request or the rest of one, idle the next request, writing room for the rest of a reply, lingering the end of what a client sends that was told to go. Other are those over TLS, and those in hand.",
+			"Connections that are open now, by what they wait for: head is the first request or the rest of one, idle the next request, writing room for the rest of a reply, lingering the rest of what a client sends after its last reply. Other are those over TLS, and those being served.",
 			[]string{"state"},
 			counts(func(s *Snapshot) []Count { return s.Server.Open }),
 		},
@@ -104,7 +104,7 @@ func connectionMetrics() []metric {
 		},
 		{
 			"limit_refusals_total", counter,
-			"Connections and requests that were refused since they were over a limit, by the limit.",
+			"Connections and requests that were refused because they were over a limit, by the limit.",
 			[]string{"limit"},
 			counts(func(s *Snapshot) []Count { return s.Server.Refused }),
 		},
@@ -122,7 +122,7 @@ func connectionMetrics() []metric {
 		},
 		{
 			"accept_pauses_total", counter,
-			"Times that accepting paused since descriptors or memory had run out.",
+			"Times that accepting paused because descriptors or memory had run out.",
 			nil, one(func(s *Snapshot) uint64 { return s.Server.AcceptPauses }),
 		},
 		{
@@ -138,7 +138,7 @@ func loopMetrics() []metric {
 	return []metric{
 		{
 			"loop_stall_seconds", gauge,
-			"For how long each event loop has been away beyond what a healthy one ever is. It is 0 in a loop that is well, and grows in one that hangs.",
+			"How long each event loop has been unresponsive, beyond the pauses of a healthy one: 0 in a loop that is well, growing in one that hangs.",
 			[]string{"loop"},
 			func(s *Snapshot, emit emitFunc) {
 				for i, stall := range s.Server.LoopStall {
@@ -186,12 +186,12 @@ func storeMetrics() []metric {
 			families(func(s *Snapshot) Families { return Families{s.Store.PeersIPv4, s.Store.PeersIPv6} }),
 		},
 		{
-			"seeders", gauge, "Peers in all swarms that have their torrent whole, by address family.",
+			"seeders", gauge, "Peers in all swarms that have the complete torrent, by address family.",
 			[]string{"family"},
 			families(func(s *Snapshot) Families { return s.Store.Seeders }),
 		},
 		{
-			"leechers", gauge, "Peers in all swarms that do not have their torrent whole, partial seeds included, by address family.",
+			"leechers", gauge, "Peers in all swarms that do not have the complete torrent, partial seeds included, by address family.",
 			[]string{"family"},
 			families(func(s *Snapshot) Families { return s.Store.Leechers }),
 		},
@@ -220,16 +220,16 @@ func sweepMetrics() []metric {
 		},
 		{
 			"sweep_interval_seconds", gauge,
-			"The time from the begin of one pass over all torrents to that of the next, as configured by torrent_cleaning_interval.",
+			"The time from the start of one pass over all torrents to the start of the next, as configured by torrent_cleaning_interval.",
 			nil, func(s *Snapshot, emit emitFunc) { emit(s.Store.SweepInterval.Seconds()) },
 		},
 		{
-			"peers_removed_total", counter, "Peers that the store removed without their asking, by reason.",
+			"peers_removed_total", counter, "Peers that the store removed without being asked, by reason.",
 			[]string{"reason"},
 			counts(func(s *Snapshot) []Count { return s.Store.Removed }),
 		},
 		{
-			"store_refusals_total", counter, "Announces that were refused since the store was full.",
+			"store_refusals_total", counter, "Announces that were refused because the store was full.",
 			nil, one(func(s *Snapshot) uint64 { return s.Store.Refused }),
 		},
 		{
