@@ -1,6 +1,6 @@
 // Package config owns the configuration file: its sections, their defaults and
 // documentation, the strict loader and the commented print. Any aquatic_http
-// 0.9 file loads with the same meaning. The other rooms know nothing of TOML;
+// 0.9 file loads with the same meaning. The other packages know nothing of TOML;
 // daemon maps the sections to their configurations.
 //
 // The doc comments of the fields below are the comments of `spate -p` and of
@@ -139,14 +139,14 @@ type Certificate struct {
 }
 
 // Certificates from an authority that speaks ACME (RFC 8555), such as Let's
-// Encrypt: got at the first start, renewed when a third of their life is left.
+// Encrypt: obtained at the first start, renewed when a third of their life is left.
 // Clients that ask for one of the names get its certificate, others those above.
 type ACME struct {
-	// Host names to get a certificate for, one each. To name any agrees to the
-	// authority's terms of service; without any, no authority is ever asked.
+	// Host names, each of which gets a certificate of its own. By naming one you agree
+	// to the authority's terms of service; while the list is empty no authority is asked.
 	Domains []string `toml:"domains"`
-	// Address that the authority may write to about the certificates. It is given
-	// when the account is made; empty gives none.
+	// E-mail address at which the authority may write to you about the certificates. It
+	// is passed on when the account is made; empty passes none on.
 	Email string `toml:"email"`
 	// URL of the authority's directory.
 	CA string `toml:"ca"`
@@ -154,8 +154,8 @@ type ACME struct {
 	// with permissions 0700 where it is missing. With drop_privileges it has to lie
 	// below chroot_path.
 	Storage string `toml:"storage"`
-	// How the authority makes sure of the names. http-01: by a request without TLS
-	// to port 80 of each, which has to lead to a listener without TLS. tls-alpn-01:
+	// How the authority checks that the names are yours. http-01: by a request without
+	// TLS to port 80 of each, which has to lead to a listener without TLS. tls-alpn-01:
 	// by a TLS handshake on port 443, which has to lead to a listener with TLS.
 	Challenge Challenge `toml:"challenge" enum:"http-01 tls-alpn-01"`
 }
@@ -181,7 +181,7 @@ type Protocol struct {
 	// further one replaces the oldest. 0 is no limit. Loopback and private
 	// addresses have none.
 	MaxPeersPerIP int `toml:"max_peers_per_ip" range:"0..256"`
-	// Memory that the swarms may take: "auto" (a share of what the machine or
+	// Memory that the swarms may take: "auto" (six tenths of what the machine or
 	// its cgroup has), a number of bytes, or a size such as "512 MiB" or "8 GiB".
 	// 0 is no limit. At the limit new torrents are refused, known ones are not.
 	MaxMemory Memory `toml:"max_memory"`
@@ -196,16 +196,16 @@ type Protocol struct {
 	TrustedPeerAddressSources []netip.Prefix `toml:"trusted_peer_address_sources"`
 }
 
-// When what is old goes away. All values are seconds.
+// When old peers, connections and counts go. All values are seconds.
 type Cleaning struct {
-	// Peers and torrents are looked through this often, spread out over the time
-	// between.
+	// How often peers and torrents are looked through for old ones. The work is
+	// spread out over a part of that time.
 	TorrentCleaningInterval int `toml:"torrent_cleaning_interval" range:"1..4294967295"`
 	// Accepted for aquatic_http's sake, without effect: connections end exactly
 	// when they are due.
 	ConnectionCleaningInterval int `toml:"connection_cleaning_interval" range:"0..4294967295"`
 	// A peer that has not announced for this long is dropped. 0 is twice the
-	// longest interval that a client is told, and 5 minutes.
+	// longest interval that a client is told, plus 5 minutes.
 	MaxPeerAge int `toml:"max_peer_age" range:"0..4294967295"`
 	// A kept connection without a request for this long is closed.
 	MaxConnectionIdle int `toml:"max_connection_idle" range:"1..4294967295"`
@@ -215,8 +215,8 @@ type Cleaning struct {
 }
 
 // What one client may cost. On SIGUSR1 the file is read again, unless privileges
-// were dropped, and the limits of connections and of requests a second change;
-// timeouts and max_requests_per_connection wait for a restart.
+// were dropped: the limits of connections and of requests a second change, timeouts
+// and max_requests_per_connection wait for a restart.
 type Limits struct {
 	// Seconds from a connection's start, or from the first byte of a later
 	// request, until the whole request has to be there.
@@ -254,8 +254,8 @@ type Privileges struct {
 	// Change the root directory, the group and the user after all sockets are
 	// open, and give up all capabilities.
 	DropPrivileges bool `toml:"drop_privileges"`
-	// The new root directory. The snapshot, and what is read again on SIGUSR1
-	// (access list, certificates), has to lie below it.
+	// The new root directory. The snapshot and the files that are read again on
+	// SIGUSR1 (access list, certificates) have to lie below it.
 	ChrootPath string `toml:"chroot_path"`
 	// The new group, by name or number.
 	Group string `toml:"group"`
@@ -270,8 +270,8 @@ type AccessList struct {
 	// the file.
 	Mode AccessMode `toml:"mode" enum:"off allow deny"`
 	// File with one info hash a line: 40 hex digits, or 64 for a v2 torrent.
-	// Blank lines and lines that start with # are skipped. With drop_privileges
-	// the path may also be one below chroot_path.
+	// Blank lines are skipped, and # begins a comment. With drop_privileges the path
+	// may also be one below chroot_path.
 	Path string `toml:"path"`
 	// Load the file again when it changes, and not only on SIGUSR1.
 	Watch bool `toml:"watch"`
@@ -303,7 +303,7 @@ type Metrics struct {
 	Namespace string `toml:"namespace"`
 }
 
-// The operator's own listener: /metrics, /health, /stats.json.
+// The operator's own listener: a dashboard at /, /metrics, /health, /stats.json.
 type Admin struct {
 	// Address and port ("127.0.0.1:3001") or unix socket
 	// ("unix:/run/spate/admin.sock"). Empty switches it off.
@@ -319,8 +319,8 @@ type Admin struct {
 type Log struct {
 	// text or json.
 	Format LogFormat `toml:"format" enum:"text json"`
-	// Write client addresses into the log. They are personal data. Without them
-	// the trace level tells of a reply only its length or its failure.
+	// Write client addresses into the log. They are personal data. Without this
+	// the trace level shows of a reply only its length or its failure.
 	LogAddresses bool `toml:"log_addresses"`
 }
 
