@@ -1,6 +1,6 @@
 // Package admin is the operator's own listener, apart from the tracker's:
 // metrics, health, numbers as JSON, a dashboard, the log level, and, behind a
-// switch, profiles and the store's invariants. It knows none of the rooms:
+// switch, profiles and the store's invariants. It imports nothing of the tracker:
 // what it shows it gets from functions.
 package admin
 

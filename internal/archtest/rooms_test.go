@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// rooms is ARCHITECTURE.md's table, by import path below the module's: what each
-// room may import of ours. A room covers its subpackages (swarm also means
+// rooms is the architecture: what each room may import of ours, by import path below
+// the module's. A room is a package with its subpackages (swarm also means
 // swarm/swarmtest), which may import their room besides what the room may.
 var rooms = map[string][]string{
 	"internal/bittorrent": {},
@@ -49,7 +49,7 @@ func TestImports(t *testing.T) {
 	for _, f := range parseTree(t) {
 		room, known := roomOf(f.dir)
 		if !known {
-			t.Errorf("%s: directory %s is no room of the table: add it to ARCHITECTURE.md and to this test", f.path, f.dir)
+			t.Errorf("%s: directory %s is no room of the table: add it, with what it may import", f.path, f.dir)
 			continue
 		}
 		for _, path := range f.imports() {

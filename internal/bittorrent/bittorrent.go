@@ -1,4 +1,4 @@
-// Package bittorrent is the vocabulary that the rooms of Spate share: info
+// Package bittorrent is the vocabulary that the packages of Spate share: info
 // hashes, events, what an announce asks and what it is answered. It knows
 // neither HTTP nor how peers are stored.
 package bittorrent

@@ -1,7 +1,7 @@
 // Package daemon is the tracker as a whole. New checks, loads and binds
 // everything, or nothing; Run starts every goroutine, in one place, and ends
 // them; in between there are Addrs and Reload. It is the only place that knows
-// both the configuration file and the rooms.
+// both the configuration file and the packages that it configures.
 package daemon
 
 import (

@@ -13,7 +13,7 @@ import (
 // loopWakes is how often a healthy event loop wakes up at least.
 const loopWakes = time.Second
 
-// snapshot gathers what the rooms have counted, for the metrics.
+// snapshot gathers what all parts have counted, for the metrics.
 func (d *Daemon) snapshot() metrics.Snapshot {
 	health := d.health()
 	return metrics.Snapshot{

@@ -139,7 +139,7 @@ func (d *Daemon) stats() admin.Stats {
 	for i := range tracker.LatencyBuckets {
 		s.Latency.BoundsMicros = append(s.Latency.BoundsMicros, float64(tracker.LatencyBound(i))/1e3)
 	}
-	d.addRooms(&s)
+	d.addParts(&s)
 	return s
 }
 
@@ -155,8 +155,8 @@ func requestsOf(c *tracker.Counters, kind tracker.Kind) (r admin.Requests) {
 	return r
 }
 
-// addRooms adds what the store, the transport and the access list say.
-func (d *Daemon) addRooms(s *admin.Stats) {
+// addParts adds what the store, the transport and the access list say.
+func (d *Daemon) addParts(s *admin.Stats) {
 	store := d.store.Stats()
 	s.Store = admin.Store{
 		Torrents:         store.Torrents,

@@ -1,6 +1,6 @@
-// Package metrics turns the numbers that the rooms own into Prometheus
+// Package metrics turns the numbers of the other packages into Prometheus
 // metrics, at the time of a scrape: nothing is counted here, so that metrics
-// cost nothing between scrapes. It knows none of the rooms; who makes it gives
+// cost nothing between scrapes. It imports none of them: whoever makes it gives
 // a function that gathers a Snapshot.
 package metrics
 
