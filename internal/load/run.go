@@ -26,7 +26,7 @@ func Run(ctx context.Context, cfg Config, o Options) (*Report, error) {
 		return nil, err
 	}
 	if cfg.Rate.Mode == modeSearch {
-		return search(ctx, cfg, o)
+		return search(ctx, cfg, func(ctx context.Context, step Config) (*Report, error) { return runOnce(ctx, step, o) })
 	}
 	return runOnce(ctx, cfg, o)
 }

@@ -173,7 +173,9 @@ func TestAHandshakeThatFailsIsExplained(t *testing.T) {
 	}
 }
 
-func TestSearchFindsARateThatHolds(t *testing.T) {
+// Which of the steps hold is up to how busy the machine is, so that is left to a
+// model of a tracker in search_test.go.
+func TestSearchLoadsTheTracker(t *testing.T) {
 	cfg := busyConfig(newToyTracker(t, "", false).address())
 	cfg.Rate = RateConfig{Mode: modeSearch, RequestsPerSecond: 50, P99LimitMS: 1000, StepDuration: 1}
 	cfg.Duration = 3
@@ -181,8 +183,17 @@ func TestSearchFindsARateThatHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.SearchRate < 50 {
-		t.Errorf("search rate is %v, want at least the rate it began with", r.SearchRate)
+	if !r.Searched || len(r.Steps) == 0 || r.Steps[0].Rate != 50 || r.Tally.Answered() == 0 {
+		t.Errorf("searched %v, steps %+v, %d replies, want some, from 50/s on", r.Searched, r.Steps, r.Tally.Answered())
+	}
+	best := 0.0
+	for _, s := range r.Steps {
+		if s.Held {
+			best = max(best, s.Rate)
+		}
+	}
+	if r.SearchRate != best {
+		t.Errorf("search rate is %v, want the best step's, %v", r.SearchRate, best)
 	}
 }
 

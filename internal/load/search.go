@@ -22,8 +22,9 @@ type Step struct {
 }
 
 // search looks for the highest rate that keeps the p99 limit: the rate doubles
-// until a step fails, then halves the gap. The report is that of the best step.
-func search(ctx context.Context, cfg Config, o Options) (*Report, error) {
+// until a step fails, then halves the gap. The report is that of the best step, each
+// of which run makes.
+func search(ctx context.Context, cfg Config, run func(context.Context, Config) (*Report, error)) (*Report, error) {
 	step := cfg
 	step.Rate.Mode = modeOpen
 	step.Rate.Ramp = 0
@@ -39,7 +40,7 @@ func search(ctx context.Context, cfg Config, o Options) (*Report, error) {
 	rate := cfg.Rate.RequestsPerSecond
 	for ctx.Err() == nil && (high == 0 || high-low > searchPrecision*high) && rate >= 1 && rate <= maxSearchRate {
 		step.Rate.RequestsPerSecond = rate
-		r, err := runOnce(ctx, step, o)
+		r, err := run(ctx, step)
 		if err != nil {
 			return nil, err
 		}
