@@ -101,6 +101,7 @@ func (s *Server) Run(ctx context.Context) error {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnContext:       withMember,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	// Cancelled when serving ends by itself, too, so that no goroutine stays.
@@ -119,7 +120,7 @@ func (s *Server) Run(ctx context.Context) error {
 			_ = srv.Close()
 		}
 	})
-	err = srv.Serve(limitConnections(s.listener, maxConnections))
+	err = srv.Serve(newCrowd(s.listener, maxConnections, s.log))
 	cancel()
 	background.Wait()
 	if errors.Is(err, http.ErrServerClosed) {

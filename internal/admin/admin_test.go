@@ -196,7 +196,7 @@ func TestTokenIsNotLogged(t *testing.T) {
 	for i := range 10 {
 		g.note(at.Add(time.Duration(i) * time.Second))
 	}
-	g.note(at.Add(refusalsEvery))
+	g.note(at.Add(occasionEvery))
 	if s := log.String(); strings.Count(s, "\n") != 2 || !strings.Contains(s, "count=1\n") || !strings.Contains(s, "count=10\n") || strings.Contains(s, token) {
 		t.Errorf("log: %s", s)
 	}

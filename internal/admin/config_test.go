@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"io"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -54,54 +52,6 @@ func TestAddressInUse(t *testing.T) {
 	}
 	if err := first.Close(); err != nil {
 		t.Errorf("Close again: %v", err)
-	}
-}
-
-// TestConnectionLimit: a connection too many waits for one of the others to go.
-func TestConnectionLimit(t *testing.T) {
-	inner, err := net.Listen("tcp", loopback)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := limitConnections(inner, 2)
-	defer l.Close()
-	accepted := make(chan net.Conn)
-	go func() {
-		defer close(accepted)
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			accepted <- c
-		}
-	}()
-	for range 3 {
-		c, err := net.Dial("tcp", inner.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-	}
-	first, second := <-accepted, <-accepted
-	select {
-	case <-accepted:
-		t.Fatal("a third connection was accepted")
-	default:
-	}
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
-	_ = first.Close() // frees no second slot
-	third := <-accepted
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if c, open := <-accepted; open {
-		t.Errorf("accepted %v after Close", c.RemoteAddr())
-	}
-	for _, c := range []io.Closer{second, third} {
-		_ = c.Close()
 	}
 }
 

@@ -23,13 +23,9 @@ type guard struct {
 	hostOnly bool // only Host headers that name this machine
 	log      *slog.Logger
 
-	mu      sync.Mutex // guards what follows
-	refused int        // requests with a wrong token that are still to be logged
-	logged  time.Time
+	mu      sync.Mutex // guards refused
+	refused occasion   // requests with a wrong token
 }
-
-// refusalsEvery is how often refused requests are logged at most.
-const refusalsEvery = time.Minute
 
 func newGuard(cfg *Config, log *slog.Logger) *guard {
 	return &guard{
@@ -74,12 +70,9 @@ func (g *guard) protect(next http.Handler) http.Handler {
 func (g *guard) note(now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.refused++
-	if now.Sub(g.logged) < refusalsEvery {
-		return
+	if n, due := g.refused.note(now); due {
+		g.log.Warn("requests to the admin listener with a wrong token", "count", n)
 	}
-	g.log.Warn("requests to the admin listener with a wrong token", "count", g.refused)
-	g.refused, g.logged = 0, now
 }
 
 // checkHost refuses requests whose Host header does not name this machine,

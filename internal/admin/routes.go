@@ -21,7 +21,7 @@ func (s *Server) handler() (http.Handler, error) {
 	mux.Handle("GET /health/live", s.serveHealth((*Health).Live))
 	mux.Handle("GET /health/ready", s.serveHealth((*Health).Ready))
 
-	private := func(pattern string, h http.Handler) { mux.Handle(pattern, s.guard.protect(h)) }
+	private := func(pattern string, h http.Handler) { mux.Handle(pattern, s.guard.protect(finish(h))) }
 	if s.src.Metrics != nil {
 		private("GET /metrics", s.src.Metrics)
 	}
@@ -38,8 +38,9 @@ func (s *Server) handler() (http.Handler, error) {
 		private("GET /log-level", http.HandlerFunc(s.serveLogLevel))
 	}
 	if s.src.SetLogLevel != nil {
-		private("PUT /log-level", http.HandlerFunc(s.changeLogLevel))
-		private("POST /log-level", http.HandlerFunc(s.changeLogLevel))
+		change := s.guard.protect(http.HandlerFunc(s.changeLogLevel))
+		mux.Handle("PUT /log-level", change)
+		mux.Handle("POST /log-level", change)
 	}
 	if s.cfg.Debug {
 		s.debugRoutes(func(pattern string, h http.Handler) { private(pattern, ownPages(h)) })
