@@ -188,6 +188,21 @@ func BenchmarkAnnounceCold1M(b *testing.B) {
 	})
 }
 
+// BenchmarkScrapeCold scrapes 64 random ones of 1,000,000 torrents at once.
+func BenchmarkScrapeCold(b *testing.B) {
+	s := newStore(b)
+	const torrents = 1_000_000
+	longTail(s, torrents, 5_000_000, addrOf)
+	rng := rand.New(rand.NewPCG(1, 0))
+	entries := make([]bittorrent.ScrapeEntry, 64)
+	measure(b, func() {
+		for i := range entries {
+			entries[i].InfoHash = hashOf(rng.Uint64N(torrents))
+		}
+		s.ScrapeEach(0, entries)
+	})
+}
+
 // BenchmarkSweep is a pass over 6,000,000 peers that are not old; max-ns is the
 // processor time of its longest slice, which one shard is locked for.
 func BenchmarkSweep(b *testing.B) {

@@ -131,6 +131,9 @@ func (s *Store) ShardOf(hash bittorrent.InfoHash) int {
 // PrefetchFrom is how many peers of a family an announce asks ahead from.
 const PrefetchFrom = prefetchFrom
 
+// AheadFrom is the memory in use, in bytes, from which scrapes ask ahead.
+const AheadFrom = aheadFrom * pageSize
+
 // Foretell returns the compact form of the first peer of each part that an announce is
 // expected to get next.
 func (s *Store) Foretell(a *bittorrent.Announce) (first [][]byte) {

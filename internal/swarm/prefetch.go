@@ -16,7 +16,37 @@ const (
 	// prefetchMax bounds the lines for one part: a processor has about as many reads
 	// under way.
 	prefetchMax = 16
+	// aheadFrom is the number of pages in use from which scrapes ask ahead: near caches
+	// hold no more.
+	aheadFrom = 16 << 20 / pageSize
+	// aheadMax is how many torrents are asked for at once.
+	aheadMax = 16
 )
+
+// prefetch asks for the records of several torrents, first where the index has them and
+// then for themselves, so that each of these reads waits together with the others'.
+func (s *Store) prefetch(entries []bittorrent.ScrapeEntry) {
+	for i := range entries {
+		sh, h := s.shard(&entries[i].InfoHash)
+		if ln := sh.lanes[0]; ln.mu.TryLock() {
+			if slots := sh.index.slots(sh.arena, h); slots != nil {
+				prefetchLines(unsafe.Pointer(&slots[home(h, len(slots))]), 1)
+			}
+			ln.mu.Unlock()
+		}
+	}
+	for i := range entries {
+		sh, h := s.shard(&entries[i].InfoHash)
+		if ln := sh.lanes[0]; ln.mu.TryLock() {
+			if slots := sh.index.slots(sh.arena, h); slots != nil {
+				if rec, ok := guess(slots, h); ok {
+					prefetchLines(unsafe.Pointer(sh.record(rec)), 1)
+				}
+			}
+			ln.mu.Unlock()
+		}
+	}
+}
 
 // prefetch asks for what an announce to a big list is about to read: where the index
 // has the peer, and which peers sample is going to draw. The processor would come to

@@ -42,7 +42,7 @@ func (v *visit) renew() bool {
 func (v *visit) renewBig() bool {
 	own, rng := &v.own, &v.lane.rng
 	own.prefetch(v.a, v.peerHash, rng)
-	at, found := own.guess(v.peerHash)
+	at, found := guess(own.indexSlots(v.peerHash), v.peerHash)
 	if !found {
 		return false
 	}
@@ -70,18 +70,6 @@ func (l *list) known(k *peerKey, h uint64) (at uint32, found bool) {
 		}
 		if tries--; tries == 0 {
 			break
-		}
-	}
-	return 0, false
-}
-
-// guess returns the first position that may be that of a peer with a hash, of a list
-// with an index.
-func (l *list) guess(h uint64) (at uint32, ok bool) {
-	s, tag := l.indexSlots(h), tagOf(h)
-	for i := home(h, len(s)); s[i] != 0; i = next(i, len(s)) {
-		if s[i]&tagMask == tag {
-			return s[i]&posMask - 1, true
 		}
 	}
 	return 0, false

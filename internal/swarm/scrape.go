@@ -6,6 +6,20 @@ import (
 	"spate/internal/bittorrent"
 )
 
+// ScrapeEach is Scrape for several torrents.
+func (s *Store) ScrapeEach(now time.Duration, entries []bittorrent.ScrapeEntry) {
+	for len(entries) > 0 {
+		some := entries[:min(len(entries), aheadMax)]
+		if s.arena.used.Load() >= aheadFrom {
+			s.prefetch(some)
+		}
+		for i := range some {
+			s.Scrape(now, &some[i])
+		}
+		entries = entries[len(some):]
+	}
+}
+
 // Scrape fills e's counts for e.InfoHash, zeros where the store knows nothing.
 func (s *Store) Scrape(_ time.Duration, e *bittorrent.ScrapeEntry) {
 	sh, h := s.shard(&e.InfoHash)

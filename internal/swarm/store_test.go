@@ -3,6 +3,7 @@ package swarm_test
 import (
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -160,4 +161,37 @@ func TestConcurrent(t *testing.T) {
 	}
 	wg.Wait()
 	check(t, s)
+}
+
+// TestScrapeEach: what a large store asks ahead changes no answer.
+func TestScrapeEach(t *testing.T) {
+	s := newStore(t)
+	const torrents = 400_000
+	var r bittorrent.AnnounceReply
+	for i := range uint32(torrents) {
+		s.Announce(0, &bittorrent.Announce{InfoHash: hashOf(uint64(i)), Addr: addrOf(i), Port: 6881, Seeder: i%3 == 0}, &r)
+	}
+	if st := s.Stats(); st.Memory < swarm.AheadFrom {
+		t.Fatalf("the store has %d bytes, which is too few to ask ahead", st.Memory)
+	}
+	rng := rand.New(rand.NewPCG(5, 5))
+	for _, n := range []int{0, 1, 15, 16, 17, 100} {
+		got := make([]bittorrent.ScrapeEntry, n)
+		want := make([]bittorrent.ScrapeEntry, n)
+		for i := range n {
+			number := rng.Uint64N(2 * torrents)
+			got[i] = bittorrent.ScrapeEntry{InfoHash: hashOf(number), Complete: 7, Incomplete: 7, Downloaded: 7}
+			want[i].InfoHash = hashOf(number)
+			if number < torrents {
+				if number%3 == 0 {
+					want[i].Complete = 1
+				} else {
+					want[i].Incomplete, want[i].Downloaders = 1, 1
+				}
+			}
+		}
+		if s.ScrapeEach(0, got); !slices.Equal(got, want) {
+			t.Errorf("of %d torrents: %+v, want %+v", n, got, want)
+		}
+	}
 }

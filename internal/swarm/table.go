@@ -49,6 +49,17 @@ func seek(slots []uint32, h uint64, pos uint32) int {
 	return -1
 }
 
+// guess returns the first position that may be what has a hash.
+func guess(slots []uint32, h uint64) (pos uint32, ok bool) {
+	tag := tagOf(h)
+	for i := home(h, len(slots)); slots[i] != 0; i = next(i, len(slots)) {
+		if slots[i]&tagMask == tag {
+			return slots[i]&posMask - 1, true
+		}
+	}
+	return 0, false
+}
+
 // cut empties slot i and shifts the rest of its probe run back, so that there
 // are no tombstones. hashOf returns the hash of what a position holds.
 func cut(slots []uint32, i int, hashOf func(pos uint32) uint64) {

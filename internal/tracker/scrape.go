@@ -44,9 +44,11 @@ func (w *Worker) scrapeAsked(now time.Duration) {
 	w.entries = w.entries[:0]
 	for i := range w.scrape.InfoHashes {
 		w.entries = append(w.entries, bittorrent.ScrapeEntry{InfoHash: w.scrape.InfoHashes[i]})
-		e := &w.entries[len(w.entries)-1]
-		if w.t.allows(&e.InfoHash) {
-			w.t.store.Scrape(now, e)
+	}
+	w.t.store.ScrapeEach(now, w.entries)
+	for i := range w.entries {
+		if e := &w.entries[i]; !w.t.allows(&e.InfoHash) {
+			*e = bittorrent.ScrapeEntry{InfoHash: e.InfoHash}
 		}
 	}
 }

@@ -19,9 +19,9 @@ type Store interface {
 	// Announce applies a and fills Complete, Incomplete, Downloaded, Peers and
 	// Peers6 of r. Its failure is FailureNone or FailureFull.
 	Announce(now time.Duration, a *bittorrent.Announce, r *bittorrent.AnnounceReply) bittorrent.Failure
-	// Scrape fills the counts of the torrent that e names, zeros when it is
-	// unknown.
-	Scrape(now time.Duration, e *bittorrent.ScrapeEntry)
+	// ScrapeEach fills the counts of the torrents that entries name, zeros where
+	// they are unknown.
+	ScrapeEach(now time.Duration, entries []bittorrent.ScrapeEntry)
 	// ScrapeAll appends an entry for each torrent, in any order. It is not whole
 	// where there are more than limit.
 	ScrapeAll(now time.Duration, limit int, dst []bittorrent.ScrapeEntry) (_ []bittorrent.ScrapeEntry, whole bool)

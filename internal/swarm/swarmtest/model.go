@@ -209,6 +209,13 @@ func (m *Model) count(t *modelTorrent, r *bittorrent.AnnounceReply) {
 	}
 }
 
+// ScrapeEach does what swarm.Store.ScrapeEach does.
+func (m *Model) ScrapeEach(now time.Duration, entries []bittorrent.ScrapeEntry) {
+	for i := range entries {
+		m.Scrape(now, &entries[i])
+	}
+}
+
 // Scrape does what swarm.Store.Scrape does.
 func (m *Model) Scrape(_ time.Duration, e *bittorrent.ScrapeEntry) {
 	m.mu.Lock()
