@@ -44,7 +44,7 @@ func TestRenewNeighbours(t *testing.T) {
 	var wg sync.WaitGroup
 	for at := range uint32(2) {
 		wg.Go(func() {
-			for i := range uint32(2_000_000) {
+			for i := range uint32(500_000) {
 				mark := uint16(i & markTicks)
 				l.renew(at, mark)
 				var b [4]byte

@@ -27,21 +27,25 @@ func TestRenewTogether(t *testing.T) {
 					s.Announce(now, &a, r)
 				}
 			}
+			const callers = 4
+			later := cfg.MaxPeerAge / 2
+			renewed := min(peers, 4000) // the others are there to make it large
 			var r bittorrent.AnnounceReply
-			for i := range peers {
+			for i := range renewed {
 				announce(0, i, &r)
+			}
+			for i := renewed; i < peers; i++ {
+				announce(later, i, &r)
 			}
 			want := bittorrent.ScrapeEntry{InfoHash: hashOf(1)}
 			s.Scrape(0, &want)
 
-			const callers = 4
-			later := cfg.MaxPeerAge / 2
 			var wg sync.WaitGroup
 			for id := range uint32(callers) {
 				wg.Go(func() {
 					var r bittorrent.AnnounceReply
-					for i := range peers {
-						announce(later, (i+id*peers/callers)%peers, &r)
+					for i := range renewed {
+						announce(later, (i+id*renewed/callers)%renewed, &r)
 						if i%500 != 250 {
 							continue
 						}
@@ -86,7 +90,7 @@ func TestRenewBig(t *testing.T) {
 			}
 			width := len(announce(0, 6881, false)) / 40
 			seeders := uint32(0)
-			for i := uint32(0); i < addresses+100; i += 7 {
+			for i := uint32(0); i < addresses+100; i += 31 {
 				port, seeder := uint16(6881+i%ports), i%5 == 0
 				known := i < addresses
 				peers := announce(i, port, seeder)
@@ -95,7 +99,7 @@ func TestRenewBig(t *testing.T) {
 				}
 				total := uint32(addresses * ports)
 				if !known {
-					total += (i-addresses)/7 + 1
+					total += (i-addresses)/31 + 1
 				}
 				if r.Complete != seeders || r.Complete+r.Incomplete != total {
 					t.Fatalf("address %d: %d seeders of %d, want %d of %d", i, r.Complete, r.Complete+r.Incomplete, seeders, total)

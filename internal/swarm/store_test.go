@@ -166,7 +166,7 @@ func TestConcurrent(t *testing.T) {
 // TestScrapeEach: what a large store asks ahead changes no answer.
 func TestScrapeEach(t *testing.T) {
 	s := newStore(t)
-	const torrents = 400_000
+	const torrents = 260_000
 	var r bittorrent.AnnounceReply
 	for i := range uint32(torrents) {
 		s.Announce(0, &bittorrent.Announce{InfoHash: hashOf(uint64(i)), Addr: addrOf(i), Port: 6881, Seeder: i%3 == 0}, &r)
