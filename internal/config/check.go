@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -82,12 +83,18 @@ func (c *Config) validateNetwork(f *flaws) {
 	if n.TLSPrivateKeyPath != "" && n.TLSCertificatePath == "" && !n.EnableTLS {
 		f.add("network.tls_certificate_path", "is missing: tls_private_key_path alone serves nothing")
 	}
-	if n.ReverseProxyIPHeaderName == "" || strings.Trim(n.ReverseProxyIPHeaderName, headerNameChars) != "" {
+	if name := n.ReverseProxyIPHeaderName; name == "" && c.readsHeader() || strings.Trim(name, headerNameChars) != "" {
 		f.add("network.reverse_proxy_ip_header_name", `needs the name of a header such as "X-Forwarded-For"`)
 	}
 	if n.ProxyProtocol && n.RunsBehindReverseProxy {
 		f.add("network.proxy_protocol", "excludes runs_behind_reverse_proxy: a client's address comes from one of them")
 	}
+}
+
+// readsHeader reports whether a listener finds its clients' addresses in a header.
+func (c *Config) readsHeader() bool {
+	return c.Network.RunsBehindReverseProxy ||
+		slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.Proxy == ProxyHeader })
 }
 
 const headerNameChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"

@@ -164,7 +164,7 @@ type ACME struct {
 type Protocol struct {
 	// Torrents that one scrape is answered for; the rest of its hashes is left
 	// out.
-	MaxScrapeTorrents int `toml:"max_scrape_torrents" range:"0..1048576"`
+	MaxScrapeTorrents int `toml:"max_scrape_torrents" range:"0..4294967295"`
 	// A scrape without any info hash is answered for all torrents where there are
 	// no more than this; otherwise it fails. 0 refuses it always. Each such scrape
 	// costs as much as thousands of announces when there are many torrents.

@@ -32,7 +32,8 @@ func TestAquaticVariants(t *testing.T) {
 	for _, line := range []string{
 		`log_level = "off"`, `log_level = "trace"`,
 		`access_list.mode = "allow"`, `access_list.mode = "deny"`,
-		`protocol.max_peers = 500`, `protocol.max_scrape_torrents = 0`,
+		`protocol.max_peers = 500`, `protocol.max_scrape_torrents = 0`, `protocol.max_scrape_torrents = 4294967295`,
+		`network.reverse_proxy_ip_header_name = ""`,
 		`cleaning.max_peer_age = 4294967295`,
 		`network.address_ipv6 = "[::1%1]:0"`,
 		`metrics.prometheus_endpoint_address = "[::]:9000"`,

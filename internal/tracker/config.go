@@ -36,8 +36,9 @@ const (
 	// One of that size takes an event loop some 30 ms and 6 MB (BenchmarkFullScrape).
 	MaxFullScrapeLimit = 1 << 16
 
-	// maxScrapeLimit keeps a scrape within what a request head can ask.
-	maxScrapeLimit = 1 << 20
+	// maxScrapeLimit is what aquatic_http's files may say. A request head has room
+	// for a few hundred hashes.
+	maxScrapeLimit = math.MaxUint32
 )
 
 // Config is the tracker's policy. Default gives its defaults; the zero value
