@@ -37,6 +37,7 @@ function duration(s) {
   if (m) return `${m} min ${Math.floor(s % 60)} s`;
   return `${Math.floor(s)} s`;
 }
+const percent = share => round(share * 100, 0) + " %";
 const joined = pair => pair[1] ? pair[0] + " " + pair[1] : pair[0];
 const words = label => label.replaceAll("_", " ");
 const both = families => families.ipv4 + families.ipv6;
@@ -97,6 +98,7 @@ for (const t of tiles) {
 let points = [];      // {time, and each series' value}
 let span = keptSeconds;
 let latest;           // the newest stats
+let freshness = "";   // when those were
 
 function shown() {
   const end = points.length ? points[points.length - 1].time : 0;
@@ -147,6 +149,8 @@ function pointAt(t, event) {
 function draw() {
   const list = shown();
   if (list.length) for (const t of tiles) drawTile(t, list);
+  // A young tracker's curves are shorter than the time that was chosen.
+  $("fresh").textContent = freshness + (list.length > 1 ? `, curves of the last ${duration(list[list.length - 1].time - list[0].time)}` : "");
 }
 
 // ---- from stats.json ----
@@ -212,20 +216,51 @@ function split(oneName, one, twoName, two) {
   return box;
 }
 
+const daysLeft = (cert, s) => Math.floor((Date.parse(cert.expiry) - Date.parse(s.time)) / 864e5);
+const ago = (time, s) => duration(Math.max(Date.parse(s.time) - Date.parse(time), 0) / 1000) + " ago";
+
+// warnings are what an operator should look at although the tracker serves. Shares
+// are those of the alerts for Prometheus, deploy/prometheus/alerts.yml.
+function warnings(s, before) {
+  const list = [], c = s.connections, m = s.store, last = points[points.length - 1];
+  if (s.access_list?.stale) list.push("The file of the access list is refused, and the list before it stays in force. The log names the bad lines.");
+  if (s.snapshot?.failed) list.push(`The last snapshot was not written; the log says why. A restart would bring back ${s.snapshot.written ? "the one before it" : "nothing"}.`);
+  for (const cert of s.certificates || []) {
+    const days = daysLeft(cert, s);
+    if (days < 14) list.push(`The certificate ${cert.name} ${days < 0 ? "has expired" : `expires in ${days} days`}.`);
+  }
+  if (m.memory_limit_bytes && m.memory_bytes > .9 * m.memory_limit_bytes) list.push(`The swarms take ${percent(m.memory_bytes / m.memory_limit_bytes)} of their memory. At the limit new torrents are refused.`);
+  if (c.limit && c.open > .9 * c.limit) list.push(`${percent(c.open / c.limit)} of the allowed connections are open. At the limit new ones are refused.`);
+  const asked = last ? last.announces_per_second + last.scrapes_per_second : 0;
+  if (before && asked > 1 && last.failures_per_second > .5 * asked) {
+    const old = Object.fromEntries((before.failures || []).map(f => [f.label, f.value]));
+    const recent = (s.failures || []).map(f => ({label: f.label, value: f.value - (old[f.label] || 0)}));
+    const most = recent.reduce((a, b) => b.value > a.value ? b : a, {label: "", value: 0});
+    list.push(`${percent(last.failures_per_second / asked)} of the requests are refused, most of them with the reason “${words(most.label)}”.`);
+  }
+  return list;
+}
+
 function facts(s) {
-  const rows = [], c = s.connections, now = Date.parse(s.time);
-  const add = (name, value, warn) => rows.push(element("dt", "", name), element("dd", warn ? "warn" : "", value));
+  const rows = [], c = s.connections;
+  const add = (name, value, warn, title) => {
+    const dd = element("dd", warn ? "warn" : "", value);
+    if (title) dd.title = title;
+    rows.push(element("dt", "", name), dd);
+  };
+  const addTime = (name, time, trouble) => add(name, ago(time, s) + (trouble || ""), trouble, new Date(time).toLocaleString());
   for (const url of s.urls || []) rows.push(element("dd", "url", url));
   const a = s.access_list;
   if (!a) add("Access list", "off");
   else {
     add("Access list", `${a.mode} ${joined(short(a.entries))} torrents`);
-    add("List loaded", new Date(a.loaded).toLocaleString() + (a.stale ? ", the newer file is refused" : ""), a.stale);
+    addTime("List loaded", a.loaded, a.stale && ", newer refused");
   }
   if (!s.snapshot) add("Snapshot", "off");
-  else add("Snapshot", (s.snapshot.written ? new Date(s.snapshot.written).toLocaleString() : "none yet") + (s.snapshot.failed ? ", the newer one failed" : ""), s.snapshot.failed);
+  else if (!s.snapshot.written) add("Snapshot", "none yet", s.snapshot.failed);
+  else addTime("Snapshot", s.snapshot.written, s.snapshot.failed && ", newer failed");
   for (const cert of s.certificates || []) {
-    const days = Math.floor((Date.parse(cert.expiry) - now) / 864e5);
+    const days = daysLeft(cert, s);
     add("Certificate " + cert.name, days < 0 ? "has expired" : `${days} days left`, days < 14);
   }
   add("Peers handed out", joined(short(s.peers_sent)));
@@ -238,13 +273,21 @@ function facts(s) {
   $("facts").replaceChildren(...rows);
 }
 
-function showStats(s) {
+// say shows lines in a box, or hides it.
+function say(id, lines) {
+  $(id).hidden = !lines.length;
+  // Written only when it changes: a screen reader says it again each time.
+  if ($(id).textContent !== lines.join("\n")) $(id).textContent = lines.join("\n");
+}
+
+function showStats(s, before) {
   setState(s.state);
-  $("problem").hidden = !s.problems;
-  $("problem").textContent = (s.problems || []).join("\n");
-  $("build").textContent = s.build.version + (s.build.commit ? ` (${s.build.commit.slice(0, 7)})` : "");
+  say("problem", s.problems || []);
+  say("warning", warnings(s, before));
+  const commit = (s.build.commit || "").slice(0, 7);
+  $("build").textContent = s.build.version + (commit && !s.build.version.includes(commit) ? ` (${commit})` : "");
   $("uptime").textContent = duration(s.uptime_seconds);
-  $("fresh").textContent = "as of " + new Date(s.time).toLocaleTimeString();
+  freshness = "as of " + new Date(s.time).toLocaleTimeString();
   bars("failures", s.failures, "none so far");
   bars("events", s.events, "none so far");
   bars("closed", s.connections.closed, "none so far");
@@ -260,7 +303,7 @@ function showStats(s) {
     peers: `${joined(short(s.store.seeders))} seeders`,
     connections: s.connections.limit ? `of ${joined(short(s.connections.limit))} allowed` : "no limit",
     resident_bytes: `swarms ${joined(bytes(s.store.memory_bytes))}` + (s.store.memory_limit_bytes ? ` of ${joined(bytes(s.store.memory_limit_bytes))}` : ""),
-    torrents: s.store.torrents ? `${round(both(s.store.peers) / s.store.torrents, 1)} peers each` : "",
+    torrents: s.store.torrents ? `${round(both(s.store.peers) / s.store.torrents, 1)} peers on average` : "",
   };
   for (const t of tiles) if (notes[t.key] !== undefined) t.note.textContent = notes[t.key];
   const last = points[points.length - 1];
@@ -269,6 +312,7 @@ function showStats(s) {
 
 function setState(state) {
   $("state").textContent = state;
+  document.title = (state === "ready" ? "" : state + ": ") + location.host + " – Spate";
   $("state").className = "pill " + state;
   document.body.classList.toggle("stale", state === "unreachable");
 }
@@ -305,15 +349,16 @@ async function loadHistory() {
 
 async function poll() {
   const s = await get("stats.json");
-  if (latest && s.started === latest.started) {
-    const p = pointFrom(s, latest);
+  const before = latest && s.started === latest.started ? latest : undefined;
+  if (before) {
+    const p = pointFrom(s, before);
     if (p) points.push(p);
     points = points.filter(q => q.time >= points[points.length - 1].time - keptSeconds);
   } else if (latest) {
     points = []; // another process: its counters start anew
   }
   latest = s;
-  showStats(s);
+  showStats(s, before);
   draw();
 }
 
@@ -329,6 +374,7 @@ async function run() {
     } catch (err) {
       if (err instanceof Refused) { await askToken(err.message); continue; }
       setState("unreachable");
+      if (latest) say("problem", ["The tracker gives no answer. What is shown is of " + new Date(latest.time).toLocaleTimeString() + "."]);
       await wait(3000);
     }
   }
