@@ -60,9 +60,9 @@ func parseFlags(verb string, args []string) (*options, error) {
 	}
 	switch {
 	case verb == "" && len(o.files) != 1:
-		return nil, fmt.Errorf("needs one plan, and not %d", len(o.files))
+		return nil, fmt.Errorf("needs one plan, has %d", len(o.files))
 	case verb == "compare" && len(o.files) != 2:
-		return nil, fmt.Errorf("compare needs two results, and not %d", len(o.files))
+		return nil, fmt.Errorf("compare needs two results, has %d", len(o.files))
 	case verb == "report" && len(o.files) == 0:
 		return nil, errors.New("report needs at least one result")
 	}

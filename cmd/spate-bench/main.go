@@ -18,7 +18,7 @@ import (
 
 // version and commit are set by the linker.
 var (
-	version = "devel"
+	version = "unknown"
 	commit  = "unknown"
 )
 
@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "spate-bench: %v\n\n%s", err, usage)
 		return 2
 	case o.version:
-		_, err = fmt.Fprintln(stdout, version)
+		_, err = fmt.Fprintln(stdout, "spate-bench", version)
 		return failed(stderr, err)
 	}
 	switch verb {

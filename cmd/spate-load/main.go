@@ -16,7 +16,7 @@ import (
 )
 
 // version is set by the linker.
-var version = "devel"
+var version = "unknown"
 
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
@@ -34,7 +34,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "spate-load: %v\n\n%s", err, usage)
 		return 2
 	case o.version:
-		_, err = fmt.Fprintln(stdout, version)
+		_, err = fmt.Fprintln(stdout, "spate-load", version)
 		return failed(stderr, err)
 	case o.printDefault:
 		_, err = fmt.Fprint(stdout, load.DefaultFile())
