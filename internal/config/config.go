@@ -69,8 +69,8 @@ type Network struct {
 	// Speak TLS on the default pair of listeners. Plain and TLS listeners can
 	// live side by side: see [[listeners]].
 	EnableTLS bool `toml:"enable_tls"`
-	// Certificate chain, PEM or DER. It is read at the start, on SIGUSR1, and
-	// within a minute after the file has changed.
+	// Certificate chain, PEM or DER. It is read at the start, on SIGUSR1, and some
+	// seconds after the file has changed.
 	TLSCertificatePath string `toml:"tls_certificate_path"`
 	// Private key of the certificate, PEM or DER (PKCS#8, PKCS#1 or SEC1).
 	TLSPrivateKeyPath string `toml:"tls_private_key_path"`

@@ -17,7 +17,7 @@ var docs = map[string]string{
 	"Network.OnlyIPv6":                    "With address: take IPv6 only, where that is an IPv6 address.",
 	"Network.TCPBacklog":                  "Connections that may wait to be accepted. The kernel's own bound\n(net.core.somaxconn) holds too.",
 	"Network.EnableTLS":                   "Speak TLS on the default pair of listeners. Plain and TLS listeners can\nlive side by side: see [[listeners]].",
-	"Network.TLSCertificatePath":          "Certificate chain, PEM or DER. It is read at the start, on SIGUSR1, and\nwithin a minute after the file has changed.",
+	"Network.TLSCertificatePath":          "Certificate chain, PEM or DER. It is read at the start, on SIGUSR1, and some\nseconds after the file has changed.",
 	"Network.TLSPrivateKeyPath":           "Private key of the certificate, PEM or DER (PKCS#8, PKCS#1 or SEC1).",
 	"Network.KeepAlive":                   "Keep connections open after a reply. Public trackers usually answer one\nrequest for each connection; a reverse proxy gains by kept ones.",
 	"Network.RunsBehindReverseProxy":      "The default pair of listeners stands behind a reverse proxy that names the\nclient in a header. Requests from a source outside trusted_proxies keep\ntheir own address.",
