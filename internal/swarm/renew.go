@@ -75,6 +75,9 @@ func (l *list) known(k *peerKey, h uint64) (at uint32, found bool) {
 	return 0, false
 }
 
+// highFirst is where a word's first two bytes are: 0 where they are its low ones, else 2.
+var highFirst = 2 * uintptr(binary.NativeEndian.Uint16([]byte{0, 1})&1)
+
 // renew sets the tick of the peer at a position, where the mark says otherwise what it
 // did. Others may do so at the same time. The processor has no such instruction for two
 // bytes in Go, so it is done to the four that they lie in, which are all of marks.
@@ -82,16 +85,14 @@ func (l *list) renew(at uint32, mark uint16) bool {
 	p := unsafe.Pointer(&l.markBytes(at)[0])
 	odd := uintptr(p) % 4
 	word := (*uint32)(unsafe.Add(p, -int(odd)))
+	shift := 8 * (odd ^ highFirst) % 32
 	for {
-		var b [4]byte
 		old := atomic.LoadUint32(word)
-		binary.NativeEndian.PutUint32(b[:], old)
-		was := binary.NativeEndian.Uint16(b[odd:])
+		was := uint16(old >> shift)
 		if (was^mark)&(markSeeder|markPaused) != 0 {
 			return false
 		}
-		binary.NativeEndian.PutUint16(b[odd:], mark|was&markCompleted)
-		renewed := binary.NativeEndian.Uint32(b[:])
+		renewed := old&^(0xffff<<shift) | uint32(mark|was&markCompleted)<<shift
 		if renewed == old || atomic.CompareAndSwapUint32(word, old, renewed) {
 			return true
 		}
