@@ -265,7 +265,11 @@ func (c *conn) exchange() (end ending, ended bool) {
 	out := c.pool.getOut()
 	defer c.pool.putOut(out)
 	for {
+		answered := c.peer.requests
 		next := c.answer(out)
+		if c.peer.requests != answered {
+			c.busy = false // with that head; another one may have begun
+		}
 		last := next == actionClose || next == actionLinger
 		if len(*out) > 0 {
 			if err := c.send(*out, last); err != nil {

@@ -94,7 +94,12 @@ func (l *epollLoop) idle(c *carried) {
 // await waits for the rest of a head. Its deadline runs since its first byte,
 // the first head's since the accept.
 func (l *epollLoop) await(c *carried, in []byte) {
-	waits := c.id != noID && l.records.At(c.id).state == stateHead
+	// The head that was waited for may have been answered, and in begin another one.
+	waits := false
+	if c.id != noID {
+		r := l.records.At(c.id)
+		waits = r.state == stateHead && r.requests == c.peer.requests
+	}
 	if l.put(c, stateHead) == nil {
 		return
 	}

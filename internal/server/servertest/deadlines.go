@@ -20,6 +20,7 @@ func (c Carrier) deadlines(t *testing.T) {
 	t.Run("silent from the start", c.silent)
 	t.Run("head", c.slowHead)
 	t.Run("head of a kept connection", c.slowLaterHead)
+	t.Run("heads that overlap", c.overlappingHeads)
 	t.Run("kept past the head's deadline", c.keptLonger)
 	t.Run("kept for a while", c.keptForAWhile)
 	t.Run("write", c.slowReader)
@@ -62,6 +63,29 @@ func (c Carrier) slowLaterHead(t *testing.T) {
 	})
 }
 
+// overlappingHeads sends requests so that half of one is always there: each head has
+// a deadline of its own.
+func (c Carrier) overlappingHeads(t *testing.T) {
+	c.withHeadTimeout(t, func(s *Server) bool {
+		request := get("/announce")
+		begin, end := request[:len(request)/2], request[len(request)/2:]
+		conn := s.dial()
+		if !s.completes(conn, request+begin) {
+			return false
+		}
+		later := s.dialRaw() // ends after the deadline of the first head that was begun
+		for {
+			if !s.completes(conn, end+begin) {
+				return false
+			}
+			_ = later.SetReadDeadline(time.Now().Add(brief / 20))
+			if _, err := later.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+				return s.completes(conn, end)
+			}
+		}
+	})
+}
+
 // withHeadTimeout runs a test against servers with ever longer timeouts for
 // heads, until it does not report any more that the machine was too busy for
 // one. The first head's timeout includes the TLS handshake.
@@ -83,9 +107,16 @@ func (c Carrier) withHeadTimeout(t *testing.T, try func(*Server) (inTime bool)) 
 // answer.
 func (s *Server) answers(conn net.Conn) bool {
 	s.t.Helper()
+	return s.completes(conn, get("/announce"))
+}
+
+// completes sends the end of a request, with whatever is behind it, and reports
+// whether the connection lasted until the answer.
+func (s *Server) completes(conn net.Conn, text string) bool {
+	s.t.Helper()
 	want := reply(echo)
 	got := make([]byte, len(want))
-	if _, err := io.WriteString(conn, get("/announce")); err != nil {
+	if _, err := io.WriteString(conn, text); err != nil {
 		return false
 	}
 	n, err := io.ReadFull(conn, got)
