@@ -157,6 +157,10 @@ func (l *epollLoop) pause(e *epollListener, errno unix.Errno) error {
 // longer ago than the pause is long.
 func (l *epollLoop) rest(d time.Duration) error {
 	l.pausedUntil = l.d.s.rules.cfg.Clock() + d
+	if l.unwatched {
+		return nil // the stop has cut a pause short, and its last accept failed as well
+	}
+	l.unwatched = true
 	for i := range l.listeners {
 		if err := l.poller.Remove(l.listeners[i].fd); err != nil {
 			return err
@@ -167,7 +171,7 @@ func (l *epollLoop) rest(d time.Duration) error {
 
 // resume accepts again after a pause.
 func (l *epollLoop) resume() error {
-	l.pausedUntil = 0
+	l.pausedUntil, l.unwatched = 0, false
 	for i := range l.listeners {
 		e := &l.listeners[i]
 		if err := l.poller.Add(e.fd, e.interest(), listenerToken|loop.Token(i)); err != nil {

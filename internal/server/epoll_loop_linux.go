@@ -40,6 +40,7 @@ type epollLoop struct {
 	deaf         bool          // accepts no more
 	swept        bool          // idle connections were closed for the stop
 	pausedUntil  time.Duration // when accepting goes on; 0 while it goes on
+	unwatched    bool          // the poller does not watch the listeners
 	saidShortage time.Duration // when the log last said so; 0 is never
 	acceptFailed int           // failures in a row, but for those that say why accepting pauses
 
