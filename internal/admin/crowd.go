@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -9,8 +10,12 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
+
+// acceptRetry is how long after a failed accept the next one is.
+const acceptRetry = 100 * time.Millisecond
 
 // A crowd is a listener with at most max connections open at a time. Where there is
 // one more, it takes the place of another: of whoever has most of them the one that
@@ -26,7 +31,9 @@ type crowd struct {
 	open   []*member     // from the longest open on
 	closed bool          // by Close
 	put    occasion      // connections out
+	failed occasion      // to accept
 	moved  chan struct{} // holds one when a member may have become dispensable
+	ended  chan struct{} // closed by Close
 }
 
 // A member is a connection of a crowd.
@@ -38,12 +45,12 @@ type member struct {
 }
 
 func newCrowd(l net.Listener, n int, log *slog.Logger) *crowd {
-	return &crowd{Listener: l, max: n, log: log, moved: make(chan struct{}, 1)}
+	return &crowd{Listener: l, max: n, log: log, moved: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 // Accept waits for a connection, and then for a place where all members are busy.
 func (c *crowd) Accept() (net.Conn, error) {
-	conn, err := c.Listener.Accept()
+	conn, err := c.accept()
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +65,29 @@ func (c *crowd) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		<-c.moved
+	}
+}
+
+// accept waits for a connection. The errors that it returns are of a listener that will
+// never have one. All others pass, or are for the operator to mend, and no reason for
+// the tracker to end: too few descriptors, a firewall's no.
+func (c *crowd) accept() (net.Conn, error) {
+	for {
+		conn, err := c.Listener.Accept()
+		if err == nil || errors.Is(err, net.ErrClosed) ||
+			errors.Is(err, syscall.EBADF) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSOCK) {
+			return conn, err
+		}
+		c.mu.Lock()
+		n, due := c.failed.note(time.Now())
+		c.mu.Unlock()
+		if due {
+			c.log.Warn("the admin listener could not accept a connection, and tries again", "count", n, "err", err)
+		}
+		select {
+		case <-time.After(acceptRetry):
+		case <-c.ended:
+		}
 	}
 }
 
@@ -101,7 +131,10 @@ func (c *crowd) dispensable() int {
 // Close ends Accept, also one that waits for a place.
 func (c *crowd) Close() error {
 	c.mu.Lock()
-	c.closed = true
+	if !c.closed {
+		c.closed = true
+		close(c.ended)
+	}
 	c.mu.Unlock()
 	c.look()
 	return c.Listener.Close()

@@ -164,6 +164,87 @@ func TestAcceptFails(t *testing.T) {
 	}
 }
 
+// TestStopWhileAcceptFails: a stop in the middle of a shortage is a stop like any other.
+func TestStopWhileAcceptFails(t *testing.T) {
+	for i, name := range []string{"event loops", "goroutines"} {
+		t.Run(name, func(t *testing.T) {
+			f := &acceptFault{ports: map[uint64]uint16{}}
+			s := &supervisor{watch: []watched{{call: unix.SYS_ACCEPT4, arg: anyArg}}, decide: f.decide, done: f.done}
+			dir := t.TempDir()
+			certificate(t, dir)
+			write(t, filepath.Join(dir, "spate.toml"), bothDrivers)
+			tr := launchTracker(t, dir, "spate.toml", s.start)
+			f.pid = tr.pid
+			first, second := twoPorts(t, tr)
+			port := [2]uint16{first, second}[i]
+			f.fail(port, unix.ENFILE)
+			for range acceptClients {
+				c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				if _, err := io.WriteString(c, "GET / HTTP/1.1\r\n\r\n"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			<-f.steady
+			tr.stop() // an exit status other than 0 is an error
+			if log := read(t, tr.log); strings.Contains(log, "level=ERROR") || !strings.Contains(log, "msg=stopped") {
+				t.Errorf("the log of the stop:\n%s", log)
+			}
+		})
+	}
+}
+
+// TestOperatorAcceptFails: what the operator's listener cannot accept is no matter of the
+// tracker's, and it goes on as soon as it can.
+func TestOperatorAcceptFails(t *testing.T) {
+	f := &acceptFault{ports: map[uint64]uint16{}}
+	s := &supervisor{watch: []watched{{call: unix.SYS_ACCEPT4, arg: anyArg}}, decide: f.decide, done: f.done}
+	dir := t.TempDir()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	operator := free.Addr().(*net.TCPAddr)
+	_ = free.Close()
+	write(t, filepath.Join(dir, "spate.toml"), fmt.Sprintf(`
+[network]
+use_ipv6 = false
+address_ipv4 = "127.0.0.1:0"
+[admin]
+address = "%s"
+`, operator))
+	tr := launchTracker(t, dir, "spate.toml", s.start)
+	f.pid = tr.pid
+	for _, errno := range []unix.Errno{unix.ENOBUFS, unix.EPERM} {
+		f.fail(uint16(operator.Port), errno)
+		asked := make(chan error, 1)
+		go func() {
+			r, err := http.Get("http://" + operator.String() + "/health")
+			if err == nil {
+				err = r.Body.Close()
+			}
+			asked <- err
+		}()
+		<-f.steady
+		l := line{Conn: dialPort(t, tr.port4)}
+		if body, err := l.ask(announcePath(20000)); err != nil || !strings.HasPrefix(body, "d8:complete") {
+			t.Errorf("%v: an announce got %q: %v", errno, body, err)
+		}
+		_ = l.Close()
+		f.heal()
+		if err := <-asked; err != nil {
+			t.Errorf("%v: the operator got no answer: %v", errno, err)
+		}
+	}
+	tr.stop()
+	if log := read(t, tr.log); strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "the admin listener could not accept") {
+		t.Errorf("the log should say once what happens:\n%s", log)
+	}
+}
+
 // twoPorts returns the ports of a tracker with two listeners.
 func twoPorts(t *testing.T, tr *tracker) (first, second uint16) {
 	t.Helper()
