@@ -62,19 +62,19 @@ func checkDomain(name string) error {
 	labels := strings.Split(name, ".")
 	switch {
 	case isAddress(name):
-		return errNeeds("is an address: needs a host name")
+		return needsError("is an address: needs a host name")
 	case strings.Contains(name, "*"):
-		return errNeeds("is a wildcard, which an authority certifies over DNS only: name each host")
+		return needsError("is a wildcard, which an authority certifies over DNS only: name each host")
 	case strings.HasSuffix(name, "."):
-		return errNeeds("needs no dot at its end")
+		return needsError("needs no dot at its end")
 	case strings.Contains(name, "/") || strings.Contains(name, ":"):
-		return errNeeds(`needs to be a host name alone, such as "tracker.example.org"`)
+		return needsError(`needs to be a host name alone, such as "tracker.example.org"`)
 	case strings.ContainsFunc(name, func(r rune) bool { return r > 0x7f }):
-		return errNeeds(`needs its ASCII form, which starts with "xn--"`)
+		return needsError(`needs its ASCII form, which starts with "xn--"`)
 	case len(labels) < 2:
-		return errNeeds(`needs a full host name such as "tracker.example.org"`)
+		return needsError(`needs a full host name such as "tracker.example.org"`)
 	case len(name) > 253 || slices.ContainsFunc(labels, func(l string) bool { return !isLabel(l) }):
-		return errNeeds("is no valid host name: letters, digits and hyphens, with dots between")
+		return needsError("is no valid host name: letters, digits and hyphens, with dots between")
 	}
 	return nil
 }

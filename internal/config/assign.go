@@ -71,7 +71,7 @@ func setValue(field reflect.Value, tag reflect.StructTag, node *unstable.Node) e
 	}
 	if isText(field) {
 		if node.Kind != unstable.String && !(node.Kind == unstable.Integer && field.Type() == reflect.TypeFor[Memory]()) {
-			return errNeeds("needs a string in quotes, " + example(field, tag))
+			return needsError("needs a string in quotes, " + example(field, tag))
 		}
 		text := string(node.Data)
 		if v, err := integer(node); err == nil {
@@ -82,7 +82,7 @@ func setValue(field reflect.Value, tag reflect.StructTag, node *unstable.Node) e
 	switch field.Kind() {
 	case reflect.Bool:
 		if node.Kind != unstable.Bool {
-			return errNeeds("needs true or false, without quotes")
+			return needsError("needs true or false, without quotes")
 		}
 		field.SetBool(string(node.Data) == "true")
 	case reflect.Int:
@@ -92,11 +92,11 @@ func setValue(field reflect.Value, tag reflect.StructTag, node *unstable.Node) e
 			return setEnum(field, strings.Fields(enum), node)
 		}
 		if node.Kind != unstable.String {
-			return errNeeds("needs a string in quotes")
+			return needsError("needs a string in quotes")
 		}
 		field.SetString(string(node.Data))
 	default:
-		return errNeeds("is a section and needs keys of its own")
+		return needsError("is a section and needs keys of its own")
 	}
 	return nil
 }
@@ -106,7 +106,7 @@ func setInt(field reflect.Value, tag reflect.StructTag, node *unstable.Node) err
 	low, high := bounds(tag)
 	v, err := integer(node)
 	if err != nil || v < low || v > high {
-		return errNeeds(fmt.Sprintf("needs a whole number from %d to %d", low, high))
+		return needsError(fmt.Sprintf("needs a whole number from %d to %d", low, high))
 	}
 	field.SetInt(v)
 	return nil
@@ -116,7 +116,7 @@ func setInt(field reflect.Value, tag reflect.StructTag, node *unstable.Node) err
 // binary, and have underscores between its digits.
 func integer(node *unstable.Node) (int64, error) {
 	if node.Kind != unstable.Integer {
-		return 0, errNeeds("needs a whole number")
+		return 0, needsError("needs a whole number")
 	}
 	return strconv.ParseInt(strings.ReplaceAll(string(node.Data), "_", ""), 0, 64)
 }
@@ -144,7 +144,7 @@ func setEnum(field reflect.Value, words []string, node *unstable.Node) error {
 	if near := spelling.Nearest(value, words); near != "" {
 		text += fmt.Sprintf("; did you mean %q?", near)
 	}
-	return errNeeds(text)
+	return needsError(text)
 }
 
 // setText decodes a value that reads itself.
@@ -154,13 +154,13 @@ func setText(field reflect.Value, tag reflect.StructTag, s string) error {
 		a := address.Addr()
 		wrong := map[string]bool{"4": !a.Is4(), "6": !a.Is6() || a.Is4In6(), "any": false}[tag.Get("address")]
 		if err != nil || !a.IsValid() || wrong {
-			return errNeeds("needs " + example(field, tag))
+			return needsError("needs " + example(field, tag))
 		}
 		return nil
 	}
-	var needs errNeeds
+	var needs needsError
 	if err != nil && !errors.As(err, &needs) {
-		return errNeeds("needs " + example(field, tag))
+		return needsError("needs " + example(field, tag))
 	}
 	return err
 }
@@ -184,7 +184,7 @@ func example(field reflect.Value, tag reflect.StructTag) string {
 
 // setStrings decodes a list of strings.
 func setStrings(field reflect.Value, node *unstable.Node) error {
-	needs := errNeeds(`needs a list of strings such as ["tracker.example.org"]`)
+	needs := needsError(`needs a list of strings such as ["tracker.example.org"]`)
 	if node.Kind != unstable.Array {
 		return needs
 	}
@@ -205,7 +205,7 @@ func setStrings(field reflect.Value, node *unstable.Node) error {
 
 // setPrefixes decodes a list of prefixes and single addresses.
 func setPrefixes(field reflect.Value, node *unstable.Node) error {
-	needs := errNeeds(`needs a list of prefixes and addresses such as ["10.0.0.0/8", "192.0.2.1", "fd00::/8"]`)
+	needs := needsError(`needs a list of prefixes and addresses such as ["10.0.0.0/8", "192.0.2.1", "fd00::/8"]`)
 	if node.Kind != unstable.Array {
 		return needs
 	}
@@ -226,7 +226,7 @@ func setPrefixes(field reflect.Value, node *unstable.Node) error {
 		prefixes = append(prefixes, p)
 	}
 	if len(wrong) > 0 {
-		return errNeeds(strings.Join(wrong, "; "))
+		return needsError(strings.Join(wrong, "; "))
 	}
 	field.Set(reflect.ValueOf(prefixes))
 	return nil
@@ -239,10 +239,10 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	}
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
-		return p, errNeeds(fmt.Sprintf(`%q is neither an address nor a prefix such as "10.0.0.0/8"`, s))
+		return p, needsError(fmt.Sprintf(`%q is neither an address nor a prefix such as "10.0.0.0/8"`, s))
 	}
 	if p != p.Masked() {
-		return p, errNeeds(fmt.Sprintf("%q has bits beyond the prefix: needs %q", s, p.Masked()))
+		return p, needsError(fmt.Sprintf("%q has bits beyond the prefix: needs %q", s, p.Masked()))
 	}
 	return p, nil
 }

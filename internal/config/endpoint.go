@@ -26,22 +26,22 @@ const maxUnixPath = 107
 func (l *Listener) Endpoint() (kind EndpointKind, rest string, err error) {
 	if path, found := strings.CutPrefix(l.Address, "unix:"); found {
 		if path == "" || path == "@" {
-			return EndpointUnix, "", errNeeds(`needs a path such as "unix:/run/spate/http.sock"`)
+			return EndpointUnix, "", needsError(`needs a path such as "unix:/run/spate/http.sock"`)
 		}
 		if len(path) > maxUnixPath {
-			return EndpointUnix, "", errNeeds(fmt.Sprintf("needs a path of at most %d bytes, which is all that a socket's address holds", maxUnixPath))
+			return EndpointUnix, "", needsError(fmt.Sprintf("needs a path of at most %d bytes, which is all that a socket's address holds", maxUnixPath))
 		}
 		return EndpointUnix, path, nil
 	}
 	if name, found := strings.CutPrefix(l.Address, "systemd:"); found {
 		if name == "" {
-			return EndpointSystemd, "", errNeeds(`needs the name of a socket such as "systemd:spate"`)
+			return EndpointSystemd, "", needsError(`needs the name of a socket such as "systemd:spate"`)
 		}
 		return EndpointSystemd, name, nil
 	}
 	a, err := netip.ParseAddrPort(l.Address)
 	if err != nil || a.Addr().Is4In6() {
-		return EndpointTCP, "", errNeeds(`needs an address and port such as "192.0.2.1:3000" or "[2001:db8::1]:3000", ` +
+		return EndpointTCP, "", needsError(`needs an address and port such as "192.0.2.1:3000" or "[2001:db8::1]:3000", ` +
 			`or "unix:/run/spate/http.sock", or "systemd:NAME"`)
 	}
 	return EndpointTCP, a.String(), nil

@@ -89,7 +89,7 @@ func (m FileMode) MarshalText() ([]byte, error) {
 func (m *FileMode) UnmarshalText(text []byte) error {
 	v, err := strconv.ParseUint(string(text), 8, 32)
 	if err != nil || v > 0o777 {
-		return errNeeds(`needs permissions in octal digits such as "0660"`)
+		return needsError(`needs permissions in octal digits such as "0660"`)
 	}
 	*m = FileMode(v)
 	return nil
@@ -146,7 +146,7 @@ func (m *Memory) UnmarshalText(text []byte) error {
 	}
 	v, err := strconv.ParseFloat(number, 64)
 	if err != nil || strings.Trim(number, "0123456789.") != "" || v*float64(unit) >= 1<<62 {
-		return errNeeds(`needs "auto", a number of bytes, or a size such as "512 MiB" or "8 GiB"`)
+		return needsError(`needs "auto", a number of bytes, or a size such as "512 MiB" or "8 GiB"`)
 	}
 	*m = Memory{Bytes: int64(v * float64(unit))}
 	return nil
@@ -159,7 +159,7 @@ func cutSuffixFold(s, suffix string) (string, bool) {
 	return s[:len(s)-len(suffix)], true
 }
 
-// errNeeds is what a value would have to be, for a Problem.
-type errNeeds string
+// needsError is what a value would have to be, for a Problem.
+type needsError string
 
-func (e errNeeds) Error() string { return string(e) }
+func (e needsError) Error() string { return string(e) }
