@@ -266,7 +266,10 @@ func (c *conn) exchange() (end ending, ended bool) {
 	defer c.pool.putOut(out)
 	for {
 		answered := c.peer.requests
-		next := c.answer(out)
+		next, ok := c.answer(out)
+		if !ok {
+			return endShutdown, true
+		}
 		if c.peer.requests != answered {
 			c.busy = false // with that head; another one may have begun
 		}
@@ -300,15 +303,20 @@ func (c *conn) exchange() (end ending, ended bool) {
 	}
 }
 
-// answer lets an exchange serve what is pending, with its replies in out.
-func (c *conn) answer(out *[]byte) action {
+// answer lets an exchange serve what is pending, with its replies in out. It is not ok
+// when the time for the stop was over before one was free.
+func (c *conn) answer(out *[]byte) (next action, ok bool) {
 	x := <-c.d.exchanges
+	if c.d.abandoned.Load() {
+		c.d.exchanges <- x
+		return actionAbort, false
+	}
 	x.secure = c.tls != nil
 	consumed, replies, next := x.serve(c.d.s.rules.cfg.Clock(), &c.peer, c.pending(), (*out)[:0])
 	c.d.exchanges <- x
 	*out = replies
 	c.used(consumed)
-	return next
+	return next, true
 }
 
 // expectRest sets the deadline of a head that has begun. The one of the first

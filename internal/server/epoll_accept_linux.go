@@ -84,7 +84,7 @@ func (l *epollLoop) accept(e *epollListener) error {
 		batch = 1
 	}
 	for range batch {
-		if l.pausedUntil != 0 {
+		if l.pausedUntil != 0 || l.abandoned() {
 			return nil
 		}
 		fd, errno := loop.Accept(e.fd, &l.source)
@@ -206,8 +206,8 @@ func (l *epollLoop) deafen() {
 	l.d.closeSockets()
 }
 
-// acceptRest takes what is queued, without a bound, before the queue is
-// closed.
+// acceptRest takes what is queued before the queue is closed, for as long as the stop
+// may take.
 func (l *epollLoop) acceptRest() error {
 	l.pausedUntil = 0
 	for i := range l.listeners {

@@ -311,12 +311,19 @@ func (l *epollLoop) handleAll(events []loop.Event) error {
 func (l *epollLoop) handleEvents(events []loop.Event) error {
 	defer l.answerBatch() // also when one of them makes the loop fail
 	for _, e := range events {
+		if l.abandoned() {
+			return nil // all of them end next
+		}
 		if err := l.handle(e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// abandoned reports whether the time for the stop is over. One full scrape can take
+// tens of milliseconds, so that what is ready may be a minute's work.
+func (l *epollLoop) abandoned() bool { return phase(l.d.phase.Load()) == phaseAbandoned }
 
 // handle does what one event asks for, but for answering the batch.
 func (l *epollLoop) handle(e loop.Event) error {

@@ -51,6 +51,8 @@ type goroutineDriver struct {
 	room   chan struct{}
 	graceT atomic.Pointer[time.Time] // when heads under way are given up while draining
 
+	abandoned atomic.Bool // the time for the stop is over
+
 	carried sync.WaitGroup // connections
 	mu      sync.Mutex     // guards conns and lastLog
 	conns   map[*conn]struct{}
@@ -167,6 +169,7 @@ func (d *goroutineDriver) drain(stopAt time.Time) {
 	d.mu.Unlock()
 	d.lot.stop()
 	hard := time.AfterFunc(time.Until(stopAt)*9/10, func() {
+		d.abandoned.Store(true)
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		for c := range d.conns {

@@ -50,8 +50,8 @@ func Run(t *testing.T, c Carrier) {
 }
 
 // Handler is the Handler of the suite. It answers paths below /announce with
-// the client's address, the path and the query, and /big with as many bytes as
-// its query says.
+// the client's address, the path and the query, /big with as many bytes as its
+// query says, and /slow after a while.
 type Handler struct{}
 
 // Handle implements server.Handler.
@@ -65,6 +65,9 @@ func (Handler) Handle(_ time.Duration, client netip.Addr, path, query, dst []byt
 			return dst, false
 		}
 		return append(dst, make([]byte, n)...), true
+	case string(path) == "/slow":
+		<-time.After(brief)
+		return append(dst, "slow"...), true
 	}
 	return dst, false
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ func (c Carrier) stop(t *testing.T) {
 	t.Run("first request on its way", c.stopFirst)
 	t.Run("accept queue", c.stopQueue)
 	t.Run("unfinished business", c.stopUnfinished)
+	t.Run("more work than time", c.stopBusy)
 	t.Run("never run", c.neverRun)
 	t.Run("refuses connections", c.stopRefuses)
 }
@@ -113,6 +115,31 @@ func (c Carrier) stopUnfinished(t *testing.T) {
 	}
 	if open := s.Stats().Open; open != 0 {
 		t.Errorf("%d connections are open after the stop", open)
+	}
+}
+
+// stopBusy stops a server that has more to answer than it has time for.
+func (c Carrier) stopBusy(t *testing.T) {
+	const clients, requests = 50, 3
+	cfg := c.config()
+	cfg.ShutdownTimeout = 5 * brief
+	s := c.start(t, cfg)
+	var conns []net.Conn
+	for range clients {
+		conn := s.dial()
+		s.send(conn, strings.Repeat(get("/slow"), requests))
+		conns = append(conns, conn)
+	}
+	s.stop()
+	s.ended()
+	answered := 0
+	for _, conn := range conns {
+		if n, _ := conn.Read(make([]byte, 1)); n > 0 { // else it was closed, or reset
+			answered++
+		}
+	}
+	if answered == clients {
+		t.Errorf("all %d clients were answered", clients)
 	}
 }
 
