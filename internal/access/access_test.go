@@ -458,3 +458,23 @@ func TestReloadWhileAsked(t *testing.T) {
 		t.Errorf("%d hashes at the end, want 2", l.Len())
 	}
 }
+
+// TestLoadFileWithoutLines: a file of any size that is no list takes no time.
+func TestLoadFileWithoutLines(t *testing.T) {
+	for _, begin := range []string{"", "# a comment "} {
+		l := New(ModeAllow)
+		if _, err := l.LoadFile(write(t, hexA+"\n")); err != nil {
+			t.Fatal(err)
+		}
+		path := write(t, begin)
+		if err := os.Truncate(path, 1<<40); err != nil { // of which nothing is on the disk
+			t.Fatal(err)
+		}
+		if _, err := l.LoadFile(path); !errors.Is(err, errEndless) || !strings.Contains(err.Error(), path) {
+			t.Errorf("the error is %v, want %v", err, errEndless)
+		}
+		if l.Len() != 1 {
+			t.Errorf("the old list is gone: %d hashes", l.Len())
+		}
+	}
+}

@@ -27,6 +27,8 @@ const (
 	// lineBuffer is the longest line in bytes that is looked at as a whole. Of a
 	// longer one, only what follows a # may lie beyond.
 	lineBuffer = 64 << 10
+	// maxSkipped is how many bytes of a longer line are passed over.
+	maxSkipped = 16 << 20
 	// lineLen is the length of a usual line: 40 digits and a newline.
 	lineLen = 2*bittorrent.InfoHashLen + 1
 	// maxPrealloc bounds the room for hashes that is taken because of a file's
@@ -37,6 +39,9 @@ const (
 	// digitsV2 is the length of a v2 info hash in hex digits.
 	digitsV2 = 64
 )
+
+// errEndless ends the reading of what has no lines, as a sparse file of gigabytes.
+var errEndless = fmt.Errorf("it is no list: a line is longer than %d MiB", maxSkipped>>20)
 
 // BadLine is a line of an access list that is none.
 type BadLine struct {
@@ -159,8 +164,13 @@ func readLine(br *bufio.Reader) (line []byte, long bool, err error) {
 	}
 	// The rest overwrites the buffer, so keep as much as anyone looks at.
 	line = bytes.Clone(line)
-	for err == bufio.ErrBufferFull {
-		_, err = br.ReadSlice('\n')
+	for skipped := 0; err == bufio.ErrBufferFull; {
+		var more []byte
+		if more, err = br.ReadSlice('\n'); err == bufio.ErrBufferFull {
+			if skipped += len(more); skipped > maxSkipped {
+				return nil, true, errEndless
+			}
+		}
 	}
 	return line, true, err
 }
