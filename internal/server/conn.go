@@ -38,6 +38,8 @@ type conn struct {
 	// is 0. Connections without TLS use wire.buffered.
 	plain *[inputSize]byte
 	n     int
+
+	outlasted bool // its handshake had to give way; handshakes guards it
 }
 
 // parkAfter is how long a kept connection waits before it is parked, at most an

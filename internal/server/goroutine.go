@@ -40,8 +40,9 @@ type goroutineDriver struct {
 	pool      *buffers
 	// exchanges is the free list: as many requests are handled at a time as
 	// there are workers.
-	exchanges chan *exchange
-	tlsConfig *tls.Config
+	exchanges  chan *exchange
+	handshakes *handshakes
+	tlsConfig  *tls.Config
 
 	lot     *lot         // where connections are parked
 	waiting atomic.Int64 // connections that wait for a request in a goroutine
@@ -67,6 +68,8 @@ func newGoroutineDriver(s *Server, sockets []*socket) (driver, error) {
 		room:      make(chan struct{}, 1),
 		conns:     make(map[*conn]struct{}),
 		tlsConfig: s.tlsConfig(),
+
+		handshakes: newHandshakes(s.rules.cfg.MaxHeld),
 	}
 	var err error
 	if d.lot, err = newLot(); err != nil {

@@ -148,3 +148,52 @@ func TestLongHandshake(t *testing.T) {
 		t.Error("the connection goes on")
 	}
 }
+
+// TestMaxHandshakes: who begins handshakes and lets them wait, be it in the middle of
+// a record that is said to be large, is closed for those who come later.
+func TestMaxHandshakes(t *testing.T) {
+	for name, begin := range map[string]string{
+		"one byte":     "\x16",
+		"short record": "\x16\x03\x01\x00\x40",
+		"large record": "\x16\x03\x01\x40\x00",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, client := heldServer(t, true)
+			dial := func() net.Conn {
+				c, err := net.Dial("tcp", s.Addrs()[0].String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = c.Close() })
+				return c
+			}
+			first := dial()
+			conns := []net.Conn{first}
+			for range 3 * 64 { // of which no more may be under way
+				conns = append(conns, dial())
+			}
+			for _, c := range conns {
+				if _, err := io.WriteString(c, begin); err != nil {
+					t.Fatal(err)
+				}
+			}
+			awaitLimit(t, s)
+			if name != "large record" { // of which those are closed that are too many
+				if err := first.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+					t.Fatal(err)
+				}
+				var late net.Error
+				if _, err := io.ReadAll(first); errors.As(err, &late) && late.Timeout() {
+					t.Error("the first connection goes on")
+				}
+			}
+			c := tls.Client(dial(), client)
+			if _, err := io.WriteString(c, "GET /announce HTTP/1.0\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 200") {
+				t.Errorf("an honest client read %q (%v)", got, err)
+			}
+		})
+	}
+}

@@ -60,6 +60,23 @@ func (s *Server) tlsConfig() *tls.Config {
 // secure takes the connection through its TLS handshake, and through a PROXY
 // protocol header before it. It is false when the connection ends with that.
 func (c *conn) secure() (ending, bool) {
+	if err := c.await(hasBytes); err != nil {
+		// Who connects and says nothing costs no more than a small goroutine.
+		if c.peer.pending {
+			return c.failed(err), false
+		}
+		return c.handshakeFailed(err), false
+	}
+	underWay := c.d.handshakes.begin(c)
+	end, ok := c.handshake()
+	if c.d.handshakes.end(underWay) {
+		return endLimit, false
+	}
+	return end, ok
+}
+
+// handshake is secure once there are bytes.
+func (c *conn) handshake() (ending, bool) {
 	for c.peer.pending {
 		if err := c.fill(); err != nil {
 			return c.failed(err), false
@@ -71,7 +88,6 @@ func (c *conn) secure() (ending, bool) {
 		c.use(n)
 	}
 	if len(c.buffered()) == 0 {
-		// Who connects and says nothing costs no more than a small goroutine.
 		if err := c.fill(); err != nil {
 			return c.handshakeFailed(err), false
 		}
@@ -127,6 +143,9 @@ func (c *conn) handshakeFailed(err error) ending {
 	switch why {
 	case handshakeTimeout, handshakeClosed:
 		c.drop()
+		if errors.Is(err, errNoRoom) {
+			return endLimit
+		}
 		if errors.Is(err, errDrained) || c.told {
 			return endShutdown
 		}
@@ -175,7 +194,7 @@ func (c *conn) blame(err error) handshake {
 	case isTimeout(err), errors.Is(err, errDrained):
 		return handshakeTimeout
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, unix.ECONNRESET),
-		errors.Is(err, unix.EPIPE), errors.Is(err, net.ErrClosed):
+		errors.Is(err, unix.EPIPE), errors.Is(err, net.ErrClosed), errors.Is(err, errNoRoom):
 		return handshakeClosed
 	case errors.As(err, &header):
 		if method := string(header.RecordHeader[:4]); method == "GET " || method == "HEAD" || method == "POST" {

@@ -116,6 +116,16 @@ func (w *wire) receive(fd uintptr) bool {
 	return true
 }
 
+// hasBytes leaves to the next receive what there is: bytes, or the end.
+func hasBytes(fd uintptr) bool {
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		if err != unix.EINTR {
+			return n > 0
+		}
+	}
+}
+
 // receiveNow reads what has come, without waiting, and says whether there was
 // anything.
 func (w *wire) receiveNow() (got bool, err error) {
@@ -136,8 +146,14 @@ func (w *wire) fill() error {
 	if err := w.flush(); err != nil {
 		return err
 	}
+	return w.await(w.onReadable)
+}
+
+// await is fill, with what is to be done once there are bytes.
+func (w *wire) await(onReadable func(fd uintptr) bool) error {
+	w.received = nil
 	for {
-		err := w.raw.Read(w.onReadable)
+		err := w.raw.Read(onReadable)
 		if err == nil {
 			return w.received
 		}
@@ -213,6 +229,9 @@ func (w *wire) writeFor(timeout, slack time.Duration) error {
 
 // Read is for crypto/tls.
 func (w *wire) Read(b []byte) (int, error) {
+	if err := w.widen(len(b)); err != nil {
+		return 0, err
+	}
 	if w.chunk == nil {
 		if !w.patient {
 			return 0, wouldBlock{}
@@ -220,9 +239,6 @@ func (w *wire) Read(b []byte) (int, error) {
 		if err := w.fill(); err != nil {
 			return 0, err
 		}
-	}
-	if err := w.widen(len(b)); err != nil {
-		return 0, err
 	}
 	n := copy(b, w.buffered())
 	w.use(n)
