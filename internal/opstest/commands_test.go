@@ -73,6 +73,10 @@ func (s *shell) load(b *block) {
 // starts matches the commands that start the tracker.
 var starts = regexp.MustCompile(`^(?:go run \./cmd/spate|spate)(?: -c (\S+))?$`)
 
+// commandTime is what a command of the docs may take. promtool needs seconds of CPU
+// time, of which a busy machine may have few.
+const commandTime = 3 * time.Minute
+
 // command runs one command.
 func (s *shell) command(c *command) {
 	s.t.Helper()
@@ -91,8 +95,8 @@ func (s *shell) command(c *command) {
 	cmd := exec.Command("bash", "-c", "set -o pipefail; "+s.here(c.text))
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "PATH="+binDir+":"+os.Getenv("PATH")+":/usr/sbin:/sbin")
-	killer := time.AfterFunc(patience, func() {
-		s.t.Errorf("%s: still runs after %v", at, patience)
+	killer := time.AfterFunc(commandTime, func() {
+		s.t.Errorf("%s: still runs after %v", at, commandTime)
 		_ = cmd.Process.Kill() // it may end first
 	})
 	defer killer.Stop()
