@@ -21,7 +21,7 @@ type Options struct {
 	// reply to them instead of a segment of their own: 7 segments instead of 8
 	// for a request that closes its connection. A peer that sends its request
 	// in several small pieces may wait up to 40 ms for an acknowledgement,
-	// unless QuickACK is called when the first piece is seen.
+	// unless QuickACK is called when a piece is seen.
 	SlowACK bool
 }
 

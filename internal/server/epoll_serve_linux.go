@@ -51,6 +51,10 @@ func (l *epollLoop) settle(c *carried, in []byte, next action, full bool) {
 	case actionKeep:
 		l.idle(c)
 	case actionMore:
+		// A peer whose request comes in pieces, or behind a PROXY protocol header
+		// of its own, may wait for the acknowledgement of one before it sends the
+		// next.
+		loop.QuickACK(c.fd)
 		l.await(c, in)
 	case actionAbort:
 		l.end(c, endProxyHeader)
@@ -112,10 +116,7 @@ func (l *epollLoop) await(c *carried, in []byte) {
 	if waits {
 		return
 	}
-	// A peer whose head comes in pieces may wait for the acknowledgement of
-	// the first before it sends the second.
 	if len(in) > 0 {
-		loop.QuickACK(c.fd)
 		l.wheel.Set(c.id, l.now+l.d.s.rules.cfg.HeadTimeout)
 		return
 	}
