@@ -66,7 +66,7 @@ func (a *arena) prepare() bool {
 	return a.free.Load() >= headroom || a.grow()
 }
 
-// grow sees to it that there is headroom.
+// grow is prepare where there is not: it asks the system.
 func (a *arena) grow() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

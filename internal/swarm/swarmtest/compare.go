@@ -42,7 +42,7 @@ type source struct {
 // Compare runs steps random operations, chosen by seed, on a store made by open
 // and on the model. Replies, scrapes and Stats have to be equal, but for which
 // peers are in a sample: those have to be eligible, distinct, as many of each
-// family and of each kind as PROTOCOL.md says. It calls CheckInvariants now and
+// family and of each kind as docs/protocol.md says. It calls CheckInvariants now and
 // then and at the end.
 func Compare(t testing.TB, open New, cfg swarm.Config, seed uint64, steps int) {
 	t.Helper()

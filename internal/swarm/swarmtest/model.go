@@ -1,5 +1,5 @@
 // Package swarmtest holds what a swarm store is measured against: a naive
-// model of PROTOCOL.md's "Swarm semantics", a conformance suite that any store
+// model of how swarms behave (docs/protocol.md), a conformance suite that any store
 // has to pass, and a comparison of a store with the model over random
 // operations.
 package swarmtest

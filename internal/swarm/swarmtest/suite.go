@@ -22,7 +22,7 @@ func Config() swarm.Config {
 // A New makes an empty store of a configuration.
 type New func(t testing.TB, cfg swarm.Config) Store
 
-// Run runs the conformance suite: PROTOCOL.md's "Swarm semantics", row by row.
+// Run runs the conformance suite: how swarms behave, rule by rule (docs/protocol.md).
 func Run(t *testing.T, open New) {
 	for _, test := range []struct {
 		name string
