@@ -104,7 +104,7 @@ func (l *list) meet(k *peerKey, h uint64) (at uint32, found bool, c crowd) {
 	if l.form == formBig {
 		segments = l.big.segments
 	}
-	arena, most := l.sh.arena, l.sh.perIP
+	arena := l.sh.arena
 	for i := home(h, len(s)); s[i] != 0; i = next(i, len(s)) {
 		if s[i]&tagMask != tag {
 			continue
@@ -128,9 +128,7 @@ func (l *list) meet(k *peerKey, h uint64) (at uint32, found bool, c crowd) {
 		if port == k.port {
 			return at, true, c
 		}
-		if c.add(at, (now-mark)&markTicks); c.n == most {
-			break // there are no more
-		}
+		c.add(at, (now-mark)&markTicks)
 	}
 	return 0, false, c
 }
@@ -140,7 +138,7 @@ func (l *list) meet6(k *peerKey, h uint64) (at uint32, found bool, c crowd) {
 	c.hand = l.hand()
 	s := l.indexSlots(h)
 	tag, now := tagOf(h), uint16(l.sh.now)
-	buf, wireAt, markAt, most := l.buf, l.wireAt, l.markAt, l.sh.perIP
+	buf, wireAt, markAt := l.buf, l.wireAt, l.markAt
 	var segments []uint32
 	if l.form == formBig {
 		segments, wireAt, markAt = l.big.segments, 0, segment6*bittorrent.CompactLen6
@@ -161,9 +159,7 @@ func (l *list) meet6(k *peerKey, h uint64) (at uint32, found bool, c crowd) {
 		if binary.BigEndian.Uint64(wire[8:]) == k.lo && binary.BigEndian.Uint16(wire[16:]) == k.port {
 			return at, true, c
 		}
-		if c.add(at, (now-binary.NativeEndian.Uint16(buf[markAt+j*markSize:]))&markTicks); c.n == most {
-			break
-		}
+		c.add(at, (now-binary.NativeEndian.Uint16(buf[markAt+j*markSize:]))&markTicks)
 	}
 	return 0, false, c
 }
