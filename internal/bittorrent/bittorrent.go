@@ -104,9 +104,10 @@ type AnnounceReply struct {
 	// sent even when it is empty, and a list has the IPv6 peers first.
 	Requester6 bool
 
-	// Lane is the store's own: which of several ways the last announce took. Whoever
-	// keeps the reply for the next one leaves it as it is.
-	Lane uint32
+	// Lane and Missed are the store's own: which of several ways the last announce took,
+	// and how many in a row could not. Whoever keeps the reply for the next one leaves
+	// them as they are.
+	Lane, Missed uint32
 }
 
 // ScrapeRequest is a scrape as its query says it.

@@ -12,12 +12,20 @@ import (
 // source look alike in the index, and a source may have hundreds.
 const renewTries = 4
 
+// A caller whose last missedMany announces were no renewals is asked by strangers, or is
+// under attack, and tries one in missedTry only.
+const missedMany, missedTry = 8, 16
+
 // renew applies an announce without an event of a peer that is in the store as it says
 // it is, so that nothing changes but when it was last heard of. One lane is enough for
 // it, which the visit keeps. It reports false where that is not so; then it has changed
 // nothing.
 func (v *visit) renew() bool {
+	r := v.r
 	if v.a.Event != bittorrent.EventNone {
+		return false
+	}
+	if r.Missed++; r.Missed > missedMany && r.Missed%missedTry != 0 {
 		return false
 	}
 	v.lane = v.sh.enter(v.r)
@@ -27,13 +35,17 @@ func (v *visit) renew() bool {
 	}
 	own := &v.own
 	if own.size >= prefetchFrom {
-		return v.renewBig()
+		if !v.renewBig() {
+			return false
+		}
+	} else {
+		at, found := own.known(&v.k, v.peerHash)
+		if !found || !own.renew(at, v.sh.newMark(v.a)) {
+			return false
+		}
+		v.answer(at, &v.lane.rng)
 	}
-	at, found := own.known(&v.k, v.peerHash)
-	if !found || !own.renew(at, v.sh.newMark(v.a)) {
-		return false
-	}
-	v.answer(at, &v.lane.rng)
+	r.Missed = 0
 	return true
 }
 

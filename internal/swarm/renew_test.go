@@ -71,6 +71,34 @@ func TestRenewTogether(t *testing.T) {
 	}
 }
 
+// TestRenewAfterStrangers: a caller that saw nobody whom it knew for a while goes on to
+// renew.
+func TestRenewAfterStrangers(t *testing.T) {
+	cfg := swarm.DefaultConfig()
+	s := newStore(t)
+	var r bittorrent.AnnounceReply
+	for i := range uint32(1000) {
+		s.Announce(0, &bittorrent.Announce{InfoHash: hashOf(1), Addr: addrOf(i), Port: 6881, NumWant: 5}, &r)
+		if r.Incomplete != i+1 || len(r.Peers) != 6*int(min(i, 5)) {
+			t.Fatalf("peer %d: %d leechers, %d bytes of peers", i, r.Incomplete, len(r.Peers))
+		}
+	}
+	for i := range uint32(1000) {
+		s.Announce(cfg.MaxPeerAge/2, &bittorrent.Announce{InfoHash: hashOf(1), Addr: addrOf(i), Port: 6881, NumWant: 5}, &r)
+		if r.Incomplete != 1000 || len(r.Peers) != 30 {
+			t.Fatalf("peer %d again: %d leechers, %d bytes of peers", i, r.Incomplete, len(r.Peers))
+		}
+	}
+	if r.Missed != 0 {
+		t.Errorf("the caller is taken for one that misses: %d", r.Missed)
+	}
+	sweep(s, cfg.MaxPeerAge+time.Minute)
+	if st := s.Stats(); st.Leechers != 1000 {
+		t.Errorf("%d of 1000 peers are left", st.Leechers)
+	}
+	check(t, s)
+}
+
 // TestRenewBig: in a big list a peer is taken on trust until the reply is made. Several
 // peers of one address look alike in the index, others come new or change sides.
 func TestRenewBig(t *testing.T) {
