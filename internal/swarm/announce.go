@@ -109,7 +109,7 @@ func (v *visit) apply() bittorrent.Failure {
 	return bittorrent.FailureNone
 }
 
-// answer fills the reply for the peer at a position of its list.
+// answer fills the reply for the peer at a position of its list. Who stops gets no peers.
 func (v *visit) answer(at uint32, rng *random) {
 	var other list
 	if v.torrent.has(!v.own.six) {
@@ -119,7 +119,7 @@ func (v *visit) answer(at uint32, rng *random) {
 	r.Complete = v.own.complete() + other.complete()
 	r.Incomplete = v.own.incomplete() + other.incomplete()
 	r.Downloaded = v.torrent.downloaded
-	if v.a.NumWant > 0 {
+	if v.a.NumWant > 0 && v.a.Event != bittorrent.EventStopped {
 		sample(&v.own, &other, at, v.a, rng, r)
 	}
 }
@@ -148,14 +148,8 @@ func (v *visit) stop() {
 		own.remove(at)
 		own.save()
 	}
-	var other list
-	if v.torrent.has(!own.six) {
-		other.open(sh, v.rec, v.torrent, !own.six)
-	}
-	v.r.Complete = own.complete() + other.complete()
-	v.r.Incomplete = own.incomplete() + other.incomplete()
-	v.r.Downloaded = v.torrent.downloaded
-	if own.size+other.size == 0 {
+	v.answer(noPeer, sh.rng())
+	if v.torrent.empty() {
 		sh.dropRecord(v.rec, v.torrent, v.h, sh.now)
 	}
 }

@@ -26,25 +26,29 @@ const (
 // prefetch asks for the records of several torrents, first where the index has them and
 // then for themselves, so that each of these reads waits together with the others'.
 func (s *Store) prefetch(entries []bittorrent.ScrapeEntry) {
-	for i := range entries {
-		sh, h := s.shard(&entries[i].InfoHash)
-		if ln := sh.lanes[0]; ln.mu.TryLock() {
-			if slots := sh.index.slots(sh.arena, h); slots != nil {
-				prefetchLines(unsafe.Pointer(&slots[home(h, len(slots))]), 1)
-			}
-			ln.mu.Unlock()
+	for _, record := range [2]bool{false, true} {
+		for i := range entries {
+			sh, h := s.shard(&entries[i].InfoHash)
+			sh.prefetch(h, record)
 		}
 	}
-	for i := range entries {
-		sh, h := s.shard(&entries[i].InfoHash)
-		if ln := sh.lanes[0]; ln.mu.TryLock() {
-			if slots := sh.index.slots(sh.arena, h); slots != nil {
-				if rec, ok := guess(slots, h); ok {
-					prefetchLines(unsafe.Pointer(sh.record(rec)), 1)
-				}
-			}
-			ln.mu.Unlock()
-		}
+}
+
+// prefetch asks for the index's slot of a torrent, or for its record.
+func (sh *shard) prefetch(h uint64, record bool) {
+	ln := sh.lanes[0]
+	if !ln.mu.TryLock() {
+		return
+	}
+	defer ln.mu.Unlock()
+	slots := sh.index.slots(sh.arena, h)
+	if slots == nil {
+		return
+	}
+	if !record {
+		prefetchLines(unsafe.Pointer(&slots[home(h, len(slots))]), 1)
+	} else if rec, ok := guess(slots, h); ok {
+		prefetchLines(unsafe.Pointer(sh.record(rec)), 1)
 	}
 }
 
