@@ -8,16 +8,25 @@ import (
 
 // find returns the position of a peer.
 func (l *list) find(k *peerKey, h uint64) (at uint32, found bool) {
+	return l.findWithin(k, h, tableSlots)
+}
+
+// findWithin is find that looks at so many peers with the hash's tag at most, where the
+// list has an index.
+func (l *list) findWithin(k *peerKey, h uint64, tries int) (at uint32, found bool) {
 	if l.indexForm == indexNone {
 		return l.scan(k)
 	}
-	s := l.indexSlots(h)
-	tag := tagOf(h)
+	s, tag := l.indexSlots(h), tagOf(h)
 	for i := home(h, len(s)); s[i] != 0; i = next(i, len(s)) {
-		if s[i]&tagMask == tag {
-			if at := s[i]&posMask - 1; keyAt(l.wire(at), l.six) == *k {
-				return at, true
-			}
+		if s[i]&tagMask != tag {
+			continue
+		}
+		if at := s[i]&posMask - 1; keyAt(l.wire(at), l.six) == *k {
+			return at, true
+		}
+		if tries--; tries == 0 {
+			break
 		}
 	}
 	return 0, false

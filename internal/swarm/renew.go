@@ -39,7 +39,7 @@ func (v *visit) renew() bool {
 			return false
 		}
 	} else {
-		at, found := own.known(&v.k, v.peerHash)
+		at, found := own.findWithin(&v.k, v.peerHash, renewTries)
 		if !found || !own.renew(at, v.sh.newMark(v.a)) {
 			return false
 		}
@@ -65,26 +65,6 @@ func (v *visit) renewBig() bool {
 	}
 	v.r.Peers, v.r.Peers6 = v.r.Peers[:0], v.r.Peers6[:0]
 	return false
-}
-
-// known is find that gives up early.
-func (l *list) known(k *peerKey, h uint64) (at uint32, found bool) {
-	if l.indexForm == indexNone {
-		return l.scan(k)
-	}
-	s, tag, tries := l.indexSlots(h), tagOf(h), renewTries
-	for i := home(h, len(s)); s[i] != 0; i = next(i, len(s)) {
-		if s[i]&tagMask != tag {
-			continue
-		}
-		if at := s[i]&posMask - 1; keyAt(l.wire(at), l.six) == *k {
-			return at, true
-		}
-		if tries--; tries == 0 {
-			break
-		}
-	}
-	return 0, false
 }
 
 // highFirst is where a word's first two bytes are: 0 where they are its low ones, else 2.
