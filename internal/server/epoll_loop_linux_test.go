@@ -95,15 +95,22 @@ func ask(t *testing.T, c net.Conn, l *epollLoop) {
 	}
 }
 
+// connect connects a client to l's server until the end of the test.
+func connect(t *testing.T, l *epollLoop) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", l.d.s.Addrs()[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
 // askAll connects n clients until the end of the test, which each ask l once and stay.
 func askAll(t *testing.T, l *epollLoop, n int) (conns []net.Conn) {
 	t.Helper()
 	for range n {
-		c, err := net.Dial("tcp", l.d.s.Addrs()[0].String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = c.Close() })
+		c := connect(t, l)
 		ask(t, c, l)
 		conns = append(conns, c)
 	}
@@ -115,11 +122,7 @@ func askAll(t *testing.T, l *epollLoop, n int) (conns []net.Conn) {
 func beginHeads(t *testing.T, l *epollLoop, n int) {
 	t.Helper()
 	for range n {
-		c, err := net.Dial("tcp", l.d.s.Addrs()[0].String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = c.Close() })
+		c := connect(t, l)
 		if _, err := io.WriteString(c, "GET /"); err != nil {
 			t.Fatal(err)
 		}
