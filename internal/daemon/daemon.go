@@ -19,7 +19,6 @@ import (
 	"spate/internal/acme"
 	"spate/internal/admin"
 	"spate/internal/config"
-	"spate/internal/files"
 	"spate/internal/metrics"
 	"spate/internal/server"
 	"spate/internal/swarm"
@@ -245,8 +244,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	for _, s := range d.operator {
 		g.start(support, "operator", s.Run)
 	}
-	if paths := d.watched(); len(paths) > 0 {
-		g.start(support, "watch", forever(d.watch(files.NewWatch(paths...))))
+	if file := d.watched(); file != nil {
+		g.start(support, "watch", forever(func(ctx context.Context) { d.watch(ctx, file) }))
 	}
 
 	d.state.Store(uint32(admin.StateReady))

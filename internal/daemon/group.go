@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // A group is goroutines that end together: when one fails, failed is called.
@@ -27,6 +28,20 @@ func (g *group) start(ctx context.Context, name string, run func(context.Context
 // forever makes what cannot fail startable.
 func forever(run func(context.Context)) func(context.Context) error {
 	return func(ctx context.Context) error { run(ctx); return nil }
+}
+
+// every calls do once an interval, first after one, until ctx is done.
+func every(ctx context.Context, interval time.Duration, do func()) {
+	ticks := time.NewTicker(interval)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+			do()
+		}
+	}
 }
 
 // wait waits for all goroutines and returns their errors.

@@ -209,16 +209,9 @@ func (d *Daemon) restore() error {
 // run writes a snapshot every interval until ctx is done. One that fails is
 // logged, and tried again at the next.
 func (k *keeper) run(ctx context.Context) {
-	tick := time.NewTicker(k.interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			_ = k.write(ctx, k.limited) // which has logged it
-		}
-	}
+	every(ctx, k.interval, func() {
+		_ = k.write(ctx, k.limited) // which has logged it
+	})
 }
 
 // write replaces the snapshot by a new one, whole or not at all. It logs why not.

@@ -81,17 +81,8 @@ func (l *limitedLog) WithGroup(name string) slog.Handler {
 
 // run passes on what was held back, once a minute and at the end.
 func (l *limitedLog) run(ctx context.Context) {
-	ticks := time.NewTicker(repeatEvery)
-	defer ticks.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			l.held.flush()
-			return
-		case <-ticks.C:
-			l.held.flush()
-		}
-	}
+	every(ctx, repeatEvery, l.held.flush)
+	l.held.flush()
 }
 
 // flush passes the held records on, and forgets the kinds of which none came.

@@ -64,17 +64,9 @@ func (m *monitor) look(t *tally) {
 // monitor sums up what happened, once a minute and at the end.
 func (d *Daemon) monitor(ctx context.Context) {
 	m := newMonitor(d.log.Logger)
-	ticks := time.NewTicker(monitorEvery)
-	defer ticks.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			m.look(d.tally())
-			return
-		case <-ticks.C:
-			m.look(d.tally())
-		}
-	}
+	look := func() { m.look(d.tally()) }
+	every(ctx, monitorEvery, look)
+	look()
 }
 
 // tally counts what the monitor looks for.

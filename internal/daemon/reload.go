@@ -1,11 +1,13 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"time"
 
 	"spate/internal/access"
 	"spate/internal/config"
+	"spate/internal/files"
 )
 
 // loadAccess reads the access list for the first time.
@@ -62,13 +64,26 @@ func (d *Daemon) reloadCertificates() error {
 	return nil
 }
 
-// watched returns the paths of the files that are loaded again when they change.
-// The server watches its certificates itself.
-func (d *Daemon) watched() []string {
+// watchEvery is how often the access list's file is looked at.
+const watchEvery = 2 * time.Second
+
+// watched returns the access list's file as it is now, or nil where its changes are
+// not to be followed. The server watches its certificates itself.
+func (d *Daemon) watched() *files.Watch {
 	if !d.cfg.AccessList.Watch || d.cfg.AccessList.Mode == config.AccessOff {
 		return nil
 	}
-	return []string{d.cfg.AccessList.Path}
+	return files.NewWatch(d.cfg.AccessList.Path)
+}
+
+// watch reloads when the file has changed, until ctx is done.
+func (d *Daemon) watch(ctx context.Context, file *files.Watch) {
+	every(ctx, watchEvery, func() {
+		if file.Changed() {
+			file.Note()
+			_ = d.Reload() // the log has its error
+		}
+	})
 }
 
 // reloadLimits takes the numbers of [limits] from the configuration file that

@@ -70,20 +70,13 @@ func (s *systemd) reloading() {
 // snapshot may take longer than a watchdog waits, and a stop that hangs has a limit
 // of its own.
 func (d *Daemon) watchdog(ctx context.Context) {
-	every, err := sd.SdWatchdogEnabled(false)
-	if err != nil || every == 0 {
+	patience, err := sd.SdWatchdogEnabled(false)
+	if err != nil || patience == 0 {
 		return
 	}
-	ticks := time.NewTicker(every / 3)
-	defer ticks.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticks.C:
-			if admin.State(d.state.Load()) == admin.StateStopping || len(d.stuck()) == 0 {
-				d.systemd.notify("WATCHDOG=1")
-			}
+	every(ctx, patience/3, func() {
+		if admin.State(d.state.Load()) == admin.StateStopping || len(d.stuck()) == 0 {
+			d.systemd.notify("WATCHDOG=1")
 		}
-	}
+	})
 }
