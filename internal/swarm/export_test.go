@@ -68,7 +68,7 @@ func (s *Store) CheckPages() error {
 			note(sh.slabs[j].pages)
 		}
 		for j := range sh.bigs {
-			note(sh.bigs[j].segments)
+			note(sh.bigs[j].numbers)
 			directory(&sh.bigs[j].index)
 		}
 	}

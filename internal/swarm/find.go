@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"encoding/binary"
+	"unsafe"
 
 	"spate/internal/bittorrent"
 )
@@ -56,7 +57,7 @@ func (l *list) scan(k *peerKey) (at uint32, found bool) {
 // A crowd is who of one source is in a list: one IPv4 address or IPv6 /64.
 type crowd struct {
 	n   int
-	max uint64 // of the one that announced longest ago: ticks since, nearness behind hand
+	max uint64 // of the one that announced longest ago: ticks since, times 1<<ageShift; nearness behind hand
 	// hand is the position behind the last one that was replaced in this list.
 	// Of peers that announced within one tick the first one from there on goes,
 	// in a circle: new ones stand behind older ones, and those that came by
@@ -67,7 +68,7 @@ type crowd struct {
 // add counts one of the source. A maximum of one word needs no branch.
 func (c *crowd) add(at uint32, age uint16) {
 	c.n++
-	c.max = max(c.max, uint64(age)<<32|uint64(^(at-c.hand)))
+	c.max = max(c.max, uint64(age)<<(32+ageShift)|uint64(^(at-c.hand)))
 }
 
 // oldest returns the position of the one that announced longest ago.
@@ -89,11 +90,10 @@ func (l *list) name() uint32 { return l.rec<<1 | b2u(l.six) }
 
 // meet is find that looks on the same walk who else of the source is there. The
 // source is not exempt from the limit per address. The crowd is whole only where
-// the peer is not found. The walk is as long as the crowd is large, so its step
-// is spelled out: BenchmarkAnnounceHostile/ports-of-one-address, 1.0 to 0.6 µs.
+// the peer is not found.
 func (l *list) meet(k *peerKey, h uint64) (at uint32, found bool, c crowd) {
-	c.hand = l.hand()
 	if l.indexForm == indexNone {
+		c.hand = l.hand()
 		for at := range l.size {
 			if l.sameSource(k, at) {
 				if keyAt(l.wire(at), l.six) == *k {
@@ -104,73 +104,113 @@ func (l *list) meet(k *peerKey, h uint64) (at uint32, found bool, c crowd) {
 		}
 		return 0, false, c
 	}
+	slots := l.indexSlots(h)
+	w := walk{tag: tagOf(h), home: home(h, len(slots)), now: uint32(l.sh.now) << ageShift, hand: l.hand()}
+	k.write(w.peer[:], l.six)
+	w.host, w.port = binary.NativeEndian.Uint64(w.peer[8:]), binary.NativeEndian.Uint16(w.peer[l.width-2:])
+	var block unsafe.Pointer
+	w.segments, w.marks = l.places(&block)
 	if l.six {
-		return l.meet6(k, h)
+		return w.meet6(slots)
 	}
-	s := l.indexSlots(h)
-	tag, now, addr := tagOf(h), uint16(l.sh.now), uint32(k.lo)
-	var segments []uint32
-	if l.form == formBig {
-		segments = l.big.segments
-	}
-	arena := l.sh.arena
-	for i := home(h, len(s)); s[i] != 0; i = next(i, len(s)) {
-		if s[i]&tagMask != tag {
-			continue
-		}
-		at := s[i]&posMask - 1
-		var other uint32
-		var port, mark uint16
-		if segments != nil {
-			p, j := arena.page(segments[at/segment4]), at%segment4
-			wire := p[j*bittorrent.CompactLen4:][:bittorrent.CompactLen4]
-			other, port = binary.BigEndian.Uint32(wire), binary.BigEndian.Uint16(wire[4:])
-			mark = binary.NativeEndian.Uint16(p[segment4*bittorrent.CompactLen4+j*markSize:])
-		} else {
-			wire := l.buf[l.wireAt+int(at)*bittorrent.CompactLen4:][:bittorrent.CompactLen4]
-			other, port = binary.BigEndian.Uint32(wire), binary.BigEndian.Uint16(wire[4:])
-			mark = binary.NativeEndian.Uint16(l.buf[l.markAt+int(at)*markSize:])
-		}
-		if other != addr {
-			continue
-		}
-		if port == k.port {
-			return at, true, c
-		}
-		c.add(at, (now-mark)&markTicks)
-	}
-	return 0, false, c
+	return w.meet4(slots)
 }
 
-// meet6 is meet for an IPv6 list with an index.
-func (l *list) meet6(k *peerKey, h uint64) (at uint32, found bool, c crowd) {
-	c.hand = l.hand()
-	s := l.indexSlots(h)
-	tag, now := tagOf(h), uint16(l.sh.now)
-	buf, wireAt, markAt := l.buf, l.wireAt, l.markAt
-	var segments []uint32
+// places returns where the places of the list's segments in memory stand, and how far
+// behind a segment's start its marks are. A block is one segment, whose place is put
+// into block.
+func (l *list) places(block *unsafe.Pointer) (segments unsafe.Pointer, marks uintptr) {
 	if l.form == formBig {
-		segments, wireAt, markAt = l.big.segments, 0, segment6*bittorrent.CompactLen6
+		return unsafe.Pointer(&l.big.segments[0]), uintptr(segmentSize(l.six) * l.width)
 	}
-	for i := home(h, len(s)); s[i] != 0; i = next(i, len(s)) {
-		if s[i]&tagMask != tag {
-			continue
+	*block = unsafe.Pointer(&l.buf[l.wireAt])
+	return unsafe.Pointer(block), uintptr(l.markAt - l.wireAt)
+}
+
+// A walk is what meet looks for in a list with an index, and where. Its loops are as
+// long as crowds are large. What does not change in them is in a struct: variables would
+// be more than there are registers, and the loop's own would go through memory, each
+// round waiting for the one before (BenchmarkAnnounceHostile/ports-of-one-address).
+type walk struct {
+	peer      [bittorrent.CompactLen6]byte // in compact form
+	host      uint64                       // the last eight bytes of its IPv6 address, as they lie in memory
+	port      uint16                       // likewise
+	tag       uint32
+	home      int
+	now, hand uint32
+	segments  unsafe.Pointer
+	marks     uintptr
+}
+
+// load16, load32 and load64 read what need not be aligned, where the processor can in one
+// instruction.
+func load16(p unsafe.Pointer) uint16 { return binary.NativeEndian.Uint16((*[2]byte)(p)[:]) }
+func load32(p unsafe.Pointer) uint32 { return binary.NativeEndian.Uint32((*[4]byte)(p)[:]) }
+func load64(p unsafe.Pointer) uint64 { return binary.NativeEndian.Uint64((*[8]byte)(p)[:]) }
+
+// meet4 is meet for IPv4.
+func (w *walk) meet4(slots []uint32) (at uint32, found bool, c crowd) {
+	n, oldest := 0, uint64(0)
+	addr, segments, tag, now := binary.NativeEndian.Uint32(w.peer[:]), w.segments, w.tag, w.now
+	for run := slots[w.home:]; ; run = slots {
+		for _, slot := range run {
+			if slot ^= tag; slot > posMask {
+				if slot == tag {
+					return 0, false, crowd{n, oldest, w.hand}
+				}
+				continue
+			}
+			if slot == 0 {
+				return 0, false, crowd{n, oldest, w.hand}
+			}
+			slot--
+			i := uintptr(slot)
+			p := *(*unsafe.Pointer)(unsafe.Add(segments, i/segment4*unsafe.Sizeof(segments)))
+			i %= segment4
+			if load32(unsafe.Add(p, i*bittorrent.CompactLen4)) != addr {
+				continue
+			}
+			if load16(unsafe.Add(p, i*bittorrent.CompactLen4+4)) == w.port {
+				return slot, true, crowd{}
+			}
+			n++
+			age := now - uint32(load16(unsafe.Add(p, w.marks+i*markSize)))<<ageShift
+			oldest = max(oldest, uint64(age)<<32|uint64(^(slot-w.hand)))
 		}
-		at := s[i]&posMask - 1
-		j := int(at)
-		if segments != nil {
-			buf, j = l.sh.arena.page(segments[at/segment6])[:], int(at%segment6)
-		}
-		wire := buf[wireAt+j*bittorrent.CompactLen6:]
-		if binary.BigEndian.Uint64(wire) != k.hi {
-			continue
-		}
-		if binary.BigEndian.Uint64(wire[8:]) == k.lo && binary.BigEndian.Uint16(wire[16:]) == k.port {
-			return at, true, c
-		}
-		c.add(at, (now-binary.NativeEndian.Uint16(buf[markAt+j*markSize:]))&markTicks)
 	}
-	return 0, false, c
+}
+
+// meet6 is meet for IPv6.
+func (w *walk) meet6(slots []uint32) (at uint32, found bool, c crowd) {
+	n, oldest := 0, uint64(0)
+	net, segments, tag, now := binary.NativeEndian.Uint64(w.peer[:]), w.segments, w.tag, w.now
+	for run := slots[w.home:]; ; run = slots {
+		for _, slot := range run {
+			if slot ^= tag; slot > posMask {
+				if slot == tag {
+					return 0, false, crowd{n, oldest, w.hand}
+				}
+				continue
+			}
+			if slot == 0 {
+				return 0, false, crowd{n, oldest, w.hand}
+			}
+			slot--
+			i := uintptr(slot)
+			p := *(*unsafe.Pointer)(unsafe.Add(segments, i/segment6*unsafe.Sizeof(segments)))
+			i %= segment6
+			peer := unsafe.Add(p, i*bittorrent.CompactLen6)
+			if load64(peer) != net {
+				continue
+			}
+			if load16(unsafe.Add(peer, 16)) == w.port && load64(unsafe.Add(peer, 8)) == w.host {
+				return slot, true, crowd{}
+			}
+			n++
+			age := now - uint32(load16(unsafe.Add(p, w.marks+i*markSize)))<<ageShift
+			oldest = max(oldest, uint64(age)<<32|uint64(^(slot-w.hand)))
+		}
+	}
 }
 
 // sameSource reports whether the peer at a position has k's address or /64.

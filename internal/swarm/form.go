@@ -49,7 +49,7 @@ func (l *list) reserve() {
 		}
 	case formBig:
 		if l.size == uint32(len(l.big.segments))*segmentSize(l.six) {
-			l.big.segments = append(l.big.segments, l.sh.arena.alloc())
+			l.big.grow(l.sh.arena)
 		}
 	}
 }
@@ -92,8 +92,7 @@ func (l *list) release() {
 		if l.size < l.blockPeers(classCount-1)*bigLowNum/bigLowDen {
 			l.toBlock(l.classFor(l.size + 1))
 		} else if l.size+segmentSlack <= (pages-1)*segment {
-			l.sh.arena.release(l.big.segments[pages-1])
-			l.big.segments = shrink(l.big.segments, int(pages-1))
+			l.big.trim(l.sh.arena)
 		}
 	case l.size <= l.blockPeers(l.class)*blockLowNum/blockLowDen:
 		if c := l.classFor(l.size + 1); c < l.class {
@@ -125,7 +124,7 @@ func (l *list) toBig() {
 	id := l.sh.addBig()
 	l.r.setHandle(l.six, false, id)
 	l.form, l.class, l.big, l.buf = formBig, 0, &l.sh.bigs[id], nil
-	l.big.segments = append(l.big.segments, l.sh.arena.alloc())
+	l.big.grow(l.sh.arena)
 	l.copyFrom(&from)
 	from.freeAs(old)
 }
@@ -150,7 +149,7 @@ func (l *list) freeAs(handle uint32) {
 	case formBlock:
 		l.sh.removeBlock(l.class, handle)
 	case formBig:
-		l.sh.arena.release(l.big.segments...)
+		l.sh.arena.release(l.big.numbers...)
 		l.sh.removeBig(handle)
 	}
 }

@@ -43,7 +43,7 @@ import (
 //
 // A big list, of more peers than the largest class holds, has whole pages
 // instead: 512 IPv4 peers (3072 bytes) and their marks (1024), or 204 IPv6 peers
-// (3672) and their marks (408). Its counts and page numbers are in a big, one of
+// (3672) and their marks (408). Its counts and where its pages are lie in a big, one of
 // the few Go structures: one for 256 IPv4 or 103 IPv6 peers at the least.
 //
 // An index of a list of more than 32 peers, and that of a shard's records, is an
@@ -97,6 +97,7 @@ const (
 const (
 	markSize      = 2
 	markTicks     = 1<<13 - 1
+	ageShift      = 32 - 13 // puts ticks at the upper end of 32 bits, where differences are ages
 	markPaused    = 1 << 13
 	markCompleted = 1 << 14
 	markSeeder    = 1 << 15

@@ -84,10 +84,25 @@ func (k *peerKey) part(six, seeder bool) int {
 // announce, so it fills cache lines of its own: beside another shard's, two cores on
 // two torrents took twice the time (BenchmarkAnnounceParallel).
 type big struct {
-	segments []uint32 // page numbers
+	segments []*page
+	numbers  []uint32 // of the segments' pages in the arena
 	index    directory
 	n        [counts]uint32
-	_        [128 - 24 - 32 - 4*counts]byte
+	_        [128 - 24 - 24 - 32 - 4*counts]byte
+}
+
+// grow adds a segment.
+func (b *big) grow(a *arena) {
+	n := a.alloc()
+	b.numbers = append(b.numbers, n)
+	b.segments = append(b.segments, a.page(n))
+}
+
+// trim gives the last segment back.
+func (b *big) trim(a *arena) {
+	last := len(b.segments) - 1
+	a.release(b.numbers[last])
+	b.numbers, b.segments = shrink(b.numbers, last), shrink(b.segments, last)
 }
 
 // A list is one family's peers of one torrent, opened for reading and changing.
@@ -225,10 +240,10 @@ func segmentSize(six bool) uint32 {
 func (l *list) segment(i uint32) (p *page, wireAt, markAt uint32) {
 	if l.six {
 		n, i := i/segment6, i%segment6
-		return l.sh.arena.page(l.big.segments[n]), i * bittorrent.CompactLen6, segment6*bittorrent.CompactLen6 + i*markSize
+		return l.big.segments[n], i * bittorrent.CompactLen6, segment6*bittorrent.CompactLen6 + i*markSize
 	}
 	n, i := i/segment4, i%segment4
-	return l.sh.arena.page(l.big.segments[n]), i * bittorrent.CompactLen4, segment4*bittorrent.CompactLen4 + i*markSize
+	return l.big.segments[n], i * bittorrent.CompactLen4, segment4*bittorrent.CompactLen4 + i*markSize
 }
 
 // wire returns the compact form of peer i, to be read or written.

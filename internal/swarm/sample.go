@@ -148,7 +148,7 @@ func (l *list) appendPeers(dst []byte, from, to uint32) []byte {
 	size := segmentSize(l.six)
 	for from < to {
 		at, n := from%size, min(to-from, size-from%size)
-		dst = append(dst, l.sh.arena.page(l.big.segments[from/size])[at*l.width:(at+n)*l.width]...)
+		dst = append(dst, l.big.segments[from/size][at*l.width:(at+n)*l.width]...)
 		from += n
 	}
 	return dst

@@ -60,10 +60,11 @@ func (sh *shard) removeBlock(c uint8, handle uint32) {
 
 // shrink cuts a slice to n elements, and lets go of its memory where that is
 // far too much.
-func shrink(s []uint32, n int) []uint32 {
+func shrink[T any](s []T, n int) []T {
+	clear(s[n:])
 	s = s[:n]
 	if cap(s) > 64 && n < cap(s)/4 {
-		s = append(make([]uint32, 0, n*2), s...)
+		s = append(make([]T, 0, n*2), s...)
 	}
 	return s
 }
