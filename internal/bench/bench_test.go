@@ -24,30 +24,33 @@ func writePlan(t *testing.T, text string) string {
 func TestWrongPlansAreExplained(t *testing.T) {
 	const ok = "[[trackers]]\nname = \"a\"\nprocesses = [[\"true\"]]\n[[workloads]]\nname = \"w\"\n"
 	for _, c := range []struct{ name, text, want string }{
-		{"no TOML", "rounds\n", "line 1: is no valid TOML"},
-		{"type", "rounds = \"a\"\n" + ok, "line 1: rounds needs a whole number"},
-		{"rounds", "rounds = 0\n" + ok, "line 1: rounds = 0: needs a number from 1 to 1000"},
-		{"two at once", "rounds = 0\nseconds = 0\n" + ok, "line 2: seconds = 0: needs a number from 1 to 86400"},
-		{"empty process", strings.Replace(ok, "\"true\"", "", 1), "line 3: trackers[0].processes = [[]]: needs a program in each list"},
-		{"same tracker", ok + ok[:strings.Index(ok, "[[work")], "line 7: trackers[1].name = \"a\": there is another one of that name"},
-		{"name", ok + "[[workloads]]\nname = \"../w\"\n", "line 7: workloads[1].name = \"../w\": needs a name without slashes"},
-		{"rates", ok + "rates = [-1.0]\n", "line 6: workloads[0].rates = [-1]: needs numbers"},
-		{"memory", ok + "memory = true\n", "line 6: workloads[0].memory = true: needs fill"},
-		{"fill", ok + "fill = -1\n", "line 6: workloads[0].fill = -1: needs a number from 0"},
-		{"environment", strings.Replace(ok, "[[workloads]]", "env = [\"A\"]\n[[workloads]]", 1), "line 4: trackers[0].env = \"A\": needs NAME=VALUE"},
-		{"nested load key", ok + "[workloads.load]\nmix = {cleint = \"mixed\"}\n", "line 7: workloads[0].load.mix.cleint is no key here: did you mean client?"},
-		{"empty", "", "at least one [[trackers]] and one [[workloads]]"},
-		{"unknown key", "runds = 3\n" + ok, "line 1: runds is no key here: did you mean rounds?"},
-		{"processors", "server_cpus = \"first\"\n" + ok, `line 1: server_cpus = "first": "first" is no list of processors`},
-		{"unknown workload", strings.Replace(ok, "[[workloads]]", "workloads = [\"x\"]\n[[workloads]]", 1), `line 4: trackers[0].workloads names "x": there is no such workload`},
-		{"load key", ok + "[workloads.load]\nspeed = 3\n", "line 7: workloads[0].load.speed is no key here"},
-		{"load value", ok + "[workloads.load]\nnum_workers = 0\n", "line 7: workloads[0].load.num_workers = 0: needs a number of at least 1"},
-		{"no processes", "[[trackers]]\nname = \"a\"\n[[workloads]]\nname = \"w\"\n", "line 1: trackers[0].processes is missing"},
-		{"same name", ok + "[[workloads]]\nname = \"w\"\n", "line 7: workloads[1].name = \"w\": there is another one of that name"},
+		{"no TOML", "rounds\n", "plan.toml:1: is no valid TOML"},
+		{"type", "rounds = \"a\"\n" + ok, `plan.toml:1: rounds = "a": needs a whole number`},
+		{"rounds", "rounds = 0\n" + ok, "plan.toml:1: rounds = 0: needs a number from 1 to 1000"},
+		{"two at once", "rounds = 0\nseconds = 0\n" + ok, "plan.toml:2: seconds = 0: needs a number from 1 to 86400"},
+		{"empty process", strings.Replace(ok, "\"true\"", "", 1), "plan.toml:3: [[trackers]] processes: needs a program in each list"},
+		{"flat process", strings.Replace(ok, "[[\"true\"]]", "[\"true\"]", 1), "plan.toml:3: [[trackers]] processes: needs a list of lists"},
+		{"same tracker", ok + ok[:strings.Index(ok, "[[work")], "plan.toml:7: [[trackers]] name = \"a\": there is another one of that name"},
+		{"name", ok + "[[workloads]]\nname = \"../w\"\n", "plan.toml:7: [[workloads]] name = \"../w\": needs a name without slashes"},
+		{"rates", ok + "rates = [-1.0]\n", "plan.toml:6: [[workloads]] rates: -1: needs numbers"},
+		{"memory", ok + "memory = true\n", "plan.toml:6: [[workloads]] memory = true: needs fill"},
+		{"fill", ok + "fill = -1\n", "plan.toml:6: [[workloads]] fill = -1: needs a number from 0"},
+		{"environment", strings.Replace(ok, "[[workloads]]", "env = [\"A\"]\n[[workloads]]", 1), `plan.toml:4: [[trackers]] env: "A": needs NAME=VALUE`},
+		{"file", ok + "[[trackers]]\nname = \"b\"\nprocesses = [[\"true\"]]\n[trackers.files]\nconf = 3\n", "plan.toml:10: [trackers.files] conf = 3: needs a string in quotes"},
+		{"nested load key", ok + "[workloads.load]\nmix = {cleint = \"mixed\"}\n", "plan.toml:7: [workloads.load.mix] cleint: there is no such key; did you mean client?"},
+		{"empty", "", "plan.toml: at least one [[trackers]] and one [[workloads]]"},
+		{"unknown key", "runds = 3\n" + ok, "plan.toml:1: runds: there is no such key; did you mean rounds?"},
+		{"processors", "server_cpus = \"first\"\n" + ok, `plan.toml:1: server_cpus = "first": "first" is no list of processors`},
+		{"unknown workload", strings.Replace(ok, "[[workloads]]", "workloads = [\"x\"]\n[[workloads]]", 1), `plan.toml:4: [[trackers]] workloads: names "x": there is no such workload`},
+		{"load key", ok + "[workloads.load]\nspeed = 3\n", "plan.toml:7: [workloads.load] speed: there is no such key"},
+		{"load value", ok + "[workloads.load]\nnum_workers = 0\n", "plan.toml:7: [workloads.load] num_workers = 0: needs a number of at least 1"},
+		{"no processes", "[[trackers]]\nname = \"a\"\n[[workloads]]\nname = \"w\"\n", "plan.toml:1: [[trackers]] processes: is missing"},
+		{"same name", ok + "[[workloads]]\nname = \"w\"\n", "plan.toml:7: [[workloads]] name = \"w\": there is another one of that name"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := LoadPlan(writePlan(t, c.text))
-			if err == nil || !strings.Contains(err.Error(), c.want) {
+			path := writePlan(t, c.text)
+			_, err := LoadPlan(path)
+			if err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), filepath.Dir(path)+"/", ""), c.want) {
 				t.Errorf("error is %v, want one that says %q", err, c.want)
 			}
 		})

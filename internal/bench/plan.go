@@ -70,10 +70,11 @@ type Workload struct {
 	// tracker's strings stands for how many there are.
 	ServerCPUs []string `toml:"server_cpus"`
 	// Load is spate-load's configuration, as far as it differs from the default.
-	Load map[string]any `toml:"load"`
-
-	config load.Config
+	Load load.Config `toml:"load"`
 }
+
+// SetDefaults gives w the load of a workload that says nothing of it.
+func (w *Workload) SetDefaults() { w.Load = load.DefaultConfig() }
 
 // does reports whether t can do the workload.
 func (t *Tracker) does(w *Workload) bool {

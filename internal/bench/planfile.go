@@ -1,12 +1,11 @@
 package bench
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
 
-	"spate/internal/load"
+	"spate/internal/tomlfile"
 )
 
 // The most that a plan asks for.
@@ -24,46 +23,29 @@ func LoadPlan(path string) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
-	doc, err := load.ParseTOML(b)
-	if err != nil {
-		return nil, fmt.Errorf("plan %s: %w", path, err)
-	}
 	p := &Plan{ServerCPUs: "0", GeneratorCPUs: "1", Rounds: 5, Seconds: 5, Warmup: 1}
-	if err := doc.Into(p); err != nil {
-		return nil, fmt.Errorf("plan %s:\n%w", path, err)
+	source, wrong := tomlfile.Decode(path, b, p)
+	if err := wrong.Err(); err != nil {
+		return nil, err
 	}
-	errs := p.validate()
-	for i := range p.Workloads {
-		errs = append(errs, p.Workloads[i].readLoad(doc, i))
-	}
-	if errors.Join(errs...) != nil {
-		return nil, fmt.Errorf("plan %s:\n%w", path, doc.Locate(errors.Join(errs...)))
+	if err := source.Merge(nil, p.validate()).Err(); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
 
-// readLoad turns the workload's table into spate-load's configuration.
-func (w *Workload) readLoad(doc *load.Document, i int) error {
-	w.config = load.DefaultConfig()
-	return doc.Sub(fmt.Sprintf("workloads[%d].load", i), w.Load).Config(&w.config)
-}
-
 // problems collects what is wrong with a plan.
-type problems []error
-
-func (p *problems) add(key, format string, args ...any) {
-	*p = append(*p, &load.Problem{Key: key, Text: fmt.Sprintf(format, args...)})
-}
+type problems struct{ tomlfile.Problems }
 
 func (p *problems) between(key string, value, low, high int) {
 	if value < low || value > high {
-		p.add(key, "= %d: needs a number from %d to %d", value, low, high)
+		p.Add(key, "needs a number from %d to %d", low, high)
 	}
 }
 
 func (p *problems) cpus(key, list string) {
 	if _, err := parseCPUs(list); err != nil {
-		p.add(key, "= %q: %v", list, err)
+		p.Add(key, "%v", err)
 	}
 }
 
@@ -72,14 +54,14 @@ func (p *problems) cpus(key, list string) {
 func (p *problems) name(key, name string, taken map[string]bool) {
 	switch {
 	case name == "" || strings.ContainsAny(name, "/\\,|\x00\n"):
-		p.add(key, "= %q: needs a name without slashes, commas and bars", name)
+		p.Add(key, "needs a name without slashes, commas and bars")
 	case taken[name]:
-		p.add(key, "= %q: there is another one of that name", name)
+		p.Add(key, "there is another one of that name")
 	}
 	taken[name] = true
 }
 
-func (p *Plan) validate() problems {
+func (p *Plan) validate() tomlfile.Problems {
 	var wrong problems
 	wrong.between("rounds", p.Rounds, 1, maxRounds)
 	wrong.between("seconds", p.Seconds, 1, maxSeconds)
@@ -87,7 +69,7 @@ func (p *Plan) validate() problems {
 	wrong.cpus("server_cpus", p.ServerCPUs)
 	wrong.cpus("generator_cpus", p.GeneratorCPUs)
 	if len(p.Trackers) == 0 || len(p.Workloads) == 0 {
-		wrong.add("", "at least one [[trackers]] and one [[workloads]] are needed")
+		wrong.Add("", "at least one [[trackers]] and one [[workloads]] are needed")
 	}
 	workloads, trackers := map[string]bool{}, map[string]bool{}
 	for i := range p.Workloads {
@@ -102,41 +84,44 @@ func (p *Plan) validate() problems {
 		}
 		wrong.between(at+"fill", w.Fill, 0, maxFill)
 		if w.Memory && w.Fill == 0 {
-			wrong.add(at+"memory", "= true: needs fill, the number of announces to fill the tracker with")
+			wrong.Add(at+"memory", "needs fill, the number of announces to fill the tracker with")
 		}
 		for _, rate := range w.Rates {
 			if !(rate > 0 && rate <= maxRate) {
-				wrong.add(at+"rates", "= %v: needs numbers of requests a second above 0", w.Rates)
+				wrong.Add(at+"rates", "%v: needs numbers of requests a second above 0", rate)
 				break
 			}
 		}
 	}
+	for i := range p.Workloads {
+		wrong.Problems = append(wrong.Problems, p.Workloads[i].Load.Problems(fmt.Sprintf("workloads[%d].load.", i))...)
+	}
 	for i := range p.Trackers {
 		p.Trackers[i].validate(&wrong, fmt.Sprintf("trackers[%d].", i), trackers, workloads)
 	}
-	return wrong
+	return wrong.Problems
 }
 
 func (t *Tracker) validate(wrong *problems, at string, trackers, workloads map[string]bool) {
 	wrong.between(at+"scrapes_per_second", t.ScrapesPerSecond, 0, 1000)
 	wrong.name(at+"name", t.Name, trackers)
 	if len(t.Processes) == 0 {
-		wrong.add(at+"processes", "is missing: needs a list of commands, such as [[\"spate\", \"-c\", \"{config}\"]]")
+		wrong.Add(at+"processes", "is missing: needs a list of commands, such as [[\"spate\", \"-c\", \"{config}\"]]")
 	}
 	for _, args := range t.Processes {
 		if len(args) == 0 || args[0] == "" {
-			wrong.add(at+"processes", "= %v: needs a program in each list", t.Processes)
+			wrong.Add(at+"processes", "needs a program in each list")
 			break
 		}
 	}
 	for _, w := range t.Workloads {
 		if !workloads[w] {
-			wrong.add(at+"workloads", "names %q: there is no such workload", w)
+			wrong.Add(at+"workloads", "names %q: there is no such workload", w)
 		}
 	}
 	for _, e := range t.Env {
 		if !strings.Contains(e, "=") {
-			wrong.add(at+"env", "= %q: needs NAME=VALUE", e)
+			wrong.Add(at+"env", "%q: needs NAME=VALUE", e)
 		}
 	}
 }

@@ -109,7 +109,7 @@ func (r *Result) take(m *measurement, round int, progress io.Writer) error {
 
 func writeHashes(dir string, w *Workload) error {
 	var b bytes.Buffer
-	for _, h := range load.TorrentHashes(w.config.Torrents.NumberOfTorrents) {
+	for _, h := range load.TorrentHashes(w.Load.Torrents.NumberOfTorrents) {
 		fmt.Fprintln(&b, h)
 	}
 	return os.WriteFile(filepath.Join(dir, hashesFile), b.Bytes(), 0o644)
@@ -131,7 +131,7 @@ func (m *measurement) run() ([]Sample, error) {
 		return nil, err
 	}
 	defer s.stop()
-	cfg := m.w.config
+	cfg := m.w.Load
 	cfg.ServerAddress = s.address
 	empty, err := s.usage()
 	if err != nil {

@@ -1,16 +1,19 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+
+	"spate/internal/tomlfile"
 )
 
 // validateACME finds what keeps [tls.acme] from getting certificates. Without
 // domains the section is off, whatever else it says.
-func (c *Config) validateACME(f *flaws) {
+func (c *Config) validateACME(f *tomlfile.Problems) {
 	a := &c.TLS.ACME
 	if len(a.Domains) == 0 {
 		return
@@ -24,24 +27,24 @@ func (c *Config) validateACME(f *flaws) {
 		}
 	}
 	if u, err := url.Parse(a.CA); err != nil || u.Scheme != "https" || u.Host == "" {
-		f.add("tls.acme.ca", "needs the https URL of the authority's directory, such as %q", Default().TLS.ACME.CA)
+		f.Add("tls.acme.ca", "needs the https URL of the authority's directory, such as %q", Default().TLS.ACME.CA)
 	}
 	if local, host, found := strings.Cut(a.Email, "@"); a.Email != "" &&
 		(!found || local == "" || host == "" || strings.ContainsAny(a.Email, " ,;:<>?%&") || strings.Contains(host, "@")) {
-		f.add("tls.acme.email", `needs one address such as "admin@example.org"`)
+		f.Add("tls.acme.email", `needs one address such as "admin@example.org"`)
 	}
 	if a.Storage == "" {
-		f.add("tls.acme.storage", `is missing: needs a directory that outlives the process, such as "/var/lib/spate/acme"`)
+		f.Add("tls.acme.storage", `is missing: needs a directory that outlives the process, such as "/var/lib/spate/acme"`)
 	}
 	plain, secure := c.listensWith()
 	switch {
 	case !secure:
 		wrong = append(wrong, "needs a listener that speaks TLS, for which the certificates are: [network] enable_tls, or tls in a [[listeners]] table")
 	case a.Challenge == ChallengeHTTP && !plain:
-		f.add("tls.acme.challenge", "needs a listener without TLS for the authority's request: add a [[listeners]] table, or use %q", ChallengeTLSALPN)
+		f.Add("tls.acme.challenge", "needs a listener without TLS for the authority's request: add a [[listeners]] table, or use %q", ChallengeTLSALPN)
 	}
 	if len(wrong) > 0 {
-		f.add("tls.acme.domains", "%s", strings.Join(wrong, "; "))
+		f.Add("tls.acme.domains", "%s", strings.Join(wrong, "; "))
 	}
 }
 
@@ -62,19 +65,19 @@ func checkDomain(name string) error {
 	labels := strings.Split(name, ".")
 	switch {
 	case isAddress(name):
-		return needsError("is an address: needs a host name")
+		return errors.New("is an address: needs a host name")
 	case strings.Contains(name, "*"):
-		return needsError("is a wildcard, which an authority certifies over DNS only: name each host")
+		return errors.New("is a wildcard, which an authority certifies over DNS only: name each host")
 	case strings.HasSuffix(name, "."):
-		return needsError("needs no dot at its end")
+		return errors.New("needs no dot at its end")
 	case strings.Contains(name, "/") || strings.Contains(name, ":"):
-		return needsError(`needs to be a host name alone, such as "tracker.example.org"`)
+		return errors.New(`needs to be a host name alone, such as "tracker.example.org"`)
 	case strings.ContainsFunc(name, func(r rune) bool { return r > 0x7f }):
-		return needsError(`needs its ASCII form, which starts with "xn--"`)
+		return errors.New(`needs its ASCII form, which starts with "xn--"`)
 	case len(labels) < 2:
-		return needsError(`needs a full host name such as "tracker.example.org"`)
+		return errors.New(`needs a full host name such as "tracker.example.org"`)
 	case len(name) > 253 || slices.ContainsFunc(labels, func(l string) bool { return !isLabel(l) }):
-		return needsError("is no valid host name: letters, digits and hyphens, with dots between")
+		return errors.New("is no valid host name: letters, digits and hyphens, with dots between")
 	}
 	return nil
 }

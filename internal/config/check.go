@@ -5,64 +5,40 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"spate/internal/tomlfile"
 )
 
-// check finds values that are right each, and wrong together. What concerns a
-// key that has a problem already is left out.
-func (d *decoder) check() {
-	for _, f := range d.config.validate() {
-		if !d.bad[f.path] {
-			d.bad[f.path] = true
-			d.problems = append(d.problems, d.config.Problem(f.path, "%s", f.text))
-		}
-	}
-}
+// Validate returns the values that are right each, and wrong together, as a
+// tomlfile.Problems, or nil. Load has done it already; it is for a Config that was
+// made otherwise.
+func (c *Config) Validate() error { return c.source.Merge(nil, c.validate()).Err() }
 
-// flaw is a problem before it is known where its key stands.
-type flaw struct{ path, text string }
-
-// flaws collects them.
-type flaws []flaw
-
-func (f *flaws) add(path, format string, args ...any) {
-	*f = append(*f, flaw{path, fmt.Sprintf(format, args...)})
-}
-
-// Validate returns what does not go together as Problems, or nil. Load has
-// done it already; it is for a Config that was made otherwise.
-func (c *Config) Validate() error {
-	var ps Problems
-	for _, f := range c.validate() {
-		ps = append(ps, c.Problem(f.path, "%s", f.text))
-	}
-	return ps.Err()
-}
-
-func (c *Config) validate() (f flaws) {
+func (c *Config) validate() (f tomlfile.Problems) {
 	c.validateNetwork(&f)
 	for i := range c.Listeners {
 		c.validateListener(&f, i)
 	}
 	for i, cert := range c.TLS.Certificates {
 		if cert.CertificatePath == "" {
-			f.add(fmt.Sprintf("tls.certificates[%d].certificate_path", i), "is missing: needs the path of a certificate")
+			f.Add(fmt.Sprintf("tls.certificates[%d].certificate_path", i), "is missing: needs the path of a certificate")
 		}
 	}
 	if c.Protocol.MinAnnounceInterval > c.Protocol.PeerAnnounceInterval {
-		f.add("protocol.min_announce_interval", "is longer than peer_announce_interval = %d: clients could not keep both", c.Protocol.PeerAnnounceInterval)
+		f.Add("protocol.min_announce_interval", "is longer than peer_announce_interval = %d: clients could not keep both", c.Protocol.PeerAnnounceInterval)
 	}
 	if c.AccessList.Mode != AccessOff && c.AccessList.Path == "" {
-		f.add("access_list.path", "is missing: mode = %q needs the path of a list", c.AccessList.Mode)
+		f.Add("access_list.path", "is missing: mode = %q needs the path of a list", c.AccessList.Mode)
 	}
 	if !isMetricName(c.Metrics.Namespace) {
-		f.add("metrics.namespace", "needs a word of letters, digits and underscores that starts with a letter")
+		f.Add("metrics.namespace", "needs a word of letters, digits and underscores that starts with a letter")
 	}
 	if c.Privileges.DropPrivileges {
 		for _, key := range []struct{ name, value string }{
 			{"chroot_path", c.Privileges.ChrootPath}, {"group", c.Privileges.Group}, {"user", c.Privileges.User},
 		} {
 			if key.value == "" {
-				f.add("privileges."+key.name, "is missing: drop_privileges needs it")
+				f.Add("privileges."+key.name, "is missing: drop_privileges needs it")
 			}
 		}
 	}
@@ -72,22 +48,22 @@ func (c *Config) validate() (f flaws) {
 	return f
 }
 
-func (c *Config) validateNetwork(f *flaws) {
+func (c *Config) validateNetwork(f *tomlfile.Problems) {
 	n := &c.Network
 	if !n.UseIPv4 && !n.UseIPv6 && len(c.Listeners) == 0 {
-		f.add("network.use_ipv4", "nothing is left to listen on: needs use_ipv4, use_ipv6 or a [[listeners]] table")
+		f.Add("network.use_ipv4", "nothing is left to listen on: needs use_ipv4, use_ipv6 or a [[listeners]] table")
 	}
 	if n.EnableTLS && n.TLSCertificatePath == "" && len(c.TLS.ACME.Domains) == 0 {
-		f.add("network.tls_certificate_path", "is missing: enable_tls needs a certificate, or [tls.acme] domains to get some for")
+		f.Add("network.tls_certificate_path", "is missing: enable_tls needs a certificate, or [tls.acme] domains to get some for")
 	}
 	if n.TLSPrivateKeyPath != "" && n.TLSCertificatePath == "" && !n.EnableTLS {
-		f.add("network.tls_certificate_path", "is missing: tls_private_key_path alone serves nothing")
+		f.Add("network.tls_certificate_path", "is missing: tls_private_key_path alone serves nothing")
 	}
 	if name := n.ReverseProxyIPHeaderName; name == "" && c.readsHeader() || strings.Trim(name, headerNameChars) != "" {
-		f.add("network.reverse_proxy_ip_header_name", `needs the name of a header such as "X-Forwarded-For"`)
+		f.Add("network.reverse_proxy_ip_header_name", `needs the name of a header such as "X-Forwarded-For"`)
 	}
 	if n.ProxyProtocol && n.RunsBehindReverseProxy {
-		f.add("network.proxy_protocol", "excludes runs_behind_reverse_proxy: a client's address comes from one of them")
+		f.Add("network.proxy_protocol", "excludes runs_behind_reverse_proxy: a client's address comes from one of them")
 	}
 }
 
@@ -99,14 +75,14 @@ func (c *Config) readsHeader() bool {
 
 const headerNameChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
 
-func (c *Config) validateListener(f *flaws, i int) {
+func (c *Config) validateListener(f *tomlfile.Problems, i int) {
 	l, at := &c.Listeners[i], fmt.Sprintf("listeners[%d].", i)
 	kind, rest, err := l.Endpoint()
 	switch {
 	case l.Address == "":
-		f.add(at+"address", `is missing: needs an address such as "192.0.2.1:3000", "unix:/run/spate/http.sock" or "systemd:NAME"`)
+		f.Add(at+"address", `is missing: needs an address such as "192.0.2.1:3000", "unix:/run/spate/http.sock" or "systemd:NAME"`)
 	case err != nil:
-		f.add(at+"address", "%v", err)
+		f.Add(at+"address", "%v", err)
 	}
 	if kind != EndpointUnix || strings.HasPrefix(rest, "@") {
 		for _, key := range []struct {
@@ -114,12 +90,12 @@ func (c *Config) validateListener(f *flaws, i int) {
 			set  bool
 		}{{"owner", l.Owner != ""}, {"group", l.Group != ""}, {"mode", l.Mode != DefaultListener().Mode}} {
 			if key.set && err == nil {
-				f.add(at+key.name, "is for the file of a unix socket, and %q has none", l.Address)
+				f.Add(at+key.name, "is for the file of a unix socket, and %q has none", l.Address)
 			}
 		}
 	}
 	if l.TLS && !c.hasCertificate() {
-		f.add(at+"tls", "needs a certificate: give [network] tls_certificate_path, a [[tls.certificates]] table or [tls.acme] domains")
+		f.Add(at+"tls", "needs a certificate: give [network] tls_certificate_path, a [[tls.certificates]] table or [tls.acme] domains")
 	}
 }
 
@@ -127,7 +103,7 @@ func (c *Config) hasCertificate() bool {
 	return c.Network.TLSCertificatePath != "" || len(c.TLS.Certificates) > 0 || len(c.TLS.ACME.Domains) > 0
 }
 
-func (c *Config) validateAdmin(f *flaws) {
+func (c *Config) validateAdmin(f *tomlfile.Problems) {
 	if c.Admin.Address == "" {
 		return
 	}
@@ -135,13 +111,13 @@ func (c *Config) validateAdmin(f *flaws) {
 	kind, rest, err := l.Endpoint()
 	switch {
 	case err != nil || kind == EndpointSystemd:
-		f.add("admin.address", `needs an address and port such as "127.0.0.1:3001", or "unix:/run/spate/admin.sock"`)
+		f.Add("admin.address", `needs an address and port such as "127.0.0.1:3001", or "unix:/run/spate/admin.sock"`)
 	case c.Admin.Token == "" && !isPrivate(kind, rest):
-		f.add("admin.token", "is missing: address = %q can be reached by others", c.Admin.Address)
+		f.Add("admin.token", "is missing: address = %q can be reached by others", c.Admin.Address)
 	case c.Admin.Token == notShown:
-		f.add("admin.token", "is what -P prints instead of a token: needs the token itself")
+		f.Add("admin.token", "is what -P prints instead of a token: needs the token itself")
 	case strings.ContainsFunc(c.Admin.Token, func(r rune) bool { return r <= ' ' || r > '~' }):
-		f.add("admin.token", "needs visible ASCII characters only: no header can carry others") // without the token
+		f.Add("admin.token", "needs visible ASCII characters only: no header can carry others") // without the token
 	}
 }
 

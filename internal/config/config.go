@@ -1,7 +1,7 @@
 // Package config owns the configuration file: its sections, their defaults and
-// documentation, the strict loader and the commented print. Any aquatic_http
-// 0.9 file loads with the same meaning. The other packages know nothing of TOML;
-// daemon maps the sections to their configurations.
+// documentation, which values go together, and the commented print. Any aquatic_http
+// 0.9 file loads with the same meaning. The packages that are configured know nothing
+// of the file; daemon maps its sections to their configurations.
 //
 // The doc comments of the fields below are the comments of `spate -p` and of
 // docs/configuration.md; `go generate` copies them (docs_generated.go).
@@ -11,6 +11,7 @@ import (
 	"net/netip"
 
 	"spate/internal/ipaddr"
+	"spate/internal/tomlfile"
 )
 
 //go:generate go run ./docgen
@@ -40,8 +41,7 @@ type Config struct {
 	Admin      Admin      `toml:"admin"`
 	Log        Log        `toml:"log"`
 
-	// source says where the values came from; the zero value says nowhere.
-	source source
+	source tomlfile.Source
 }
 
 // The default pair of listeners, and what holds for all of them.
@@ -144,7 +144,7 @@ type Certificate struct {
 type ACME struct {
 	// Host names, each of which gets a certificate of its own. By naming one you agree
 	// to the authority's terms of service; while the list is empty no authority is asked.
-	Domains []string `toml:"domains"`
+	Domains []string `toml:"domains" example:"tracker.example.org"`
 	// E-mail address at which the authority may write to you about the certificates. It
 	// is passed on when the account is made; empty passes none on.
 	Email string `toml:"email"`
@@ -381,3 +381,6 @@ func Default() Config {
 
 // DefaultListener returns what a [[listeners]] table says that says nothing.
 func DefaultListener() Listener { return Listener{Proxy: ProxyNone, Mode: 0o660} }
+
+// SetDefaults makes l what DefaultListener returns.
+func (l *Listener) SetDefaults() { *l = DefaultListener() }

@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"reflect"
+
+	"spate/internal/tomlfile"
 )
 
 // Diff returns the paths of the keys that differ between two configurations, in
@@ -17,10 +19,10 @@ func diff(path string, a, b reflect.Value) (paths []string) {
 		name := f.Tag.Get("toml")
 		switch {
 		case name == "":
-		case isTable(f.Type) && f.Type.Kind() == reflect.Struct:
-			paths = append(paths, diff(join(path, name), a.Field(i), b.Field(i))...)
+		case tomlfile.IsTable(f.Type) && f.Type.Kind() == reflect.Struct:
+			paths = append(paths, diff(tomlfile.Join(path, name), a.Field(i), b.Field(i))...)
 		case fmt.Sprint(a.Field(i)) != fmt.Sprint(b.Field(i)):
-			paths = append(paths, join(path, name))
+			paths = append(paths, tomlfile.Join(path, name))
 		}
 	}
 	return paths

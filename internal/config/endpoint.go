@@ -1,10 +1,13 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"path/filepath"
 	"strings"
+
+	"spate/internal/tomlfile"
 )
 
 // EndpointKind is a kind of address that can be listened on.
@@ -26,22 +29,22 @@ const maxUnixPath = 107
 func (l *Listener) Endpoint() (kind EndpointKind, rest string, err error) {
 	if path, found := strings.CutPrefix(l.Address, "unix:"); found {
 		if path == "" || path == "@" {
-			return EndpointUnix, "", needsError(`needs a path such as "unix:/run/spate/http.sock"`)
+			return EndpointUnix, "", errors.New(`needs a path such as "unix:/run/spate/http.sock"`)
 		}
 		if len(path) > maxUnixPath {
-			return EndpointUnix, "", needsError(fmt.Sprintf("needs a path of at most %d bytes, which is all that a socket's address holds", maxUnixPath))
+			return EndpointUnix, "", fmt.Errorf("needs a path of at most %d bytes, which is all that a socket's address holds", maxUnixPath)
 		}
 		return EndpointUnix, path, nil
 	}
 	if name, found := strings.CutPrefix(l.Address, "systemd:"); found {
 		if name == "" {
-			return EndpointSystemd, "", needsError(`needs the name of a socket such as "systemd:spate"`)
+			return EndpointSystemd, "", errors.New(`needs the name of a socket such as "systemd:spate"`)
 		}
 		return EndpointSystemd, name, nil
 	}
 	a, err := netip.ParseAddrPort(l.Address)
 	if err != nil || a.Addr().Is4In6() {
-		return EndpointTCP, "", needsError(`needs an address and port such as "192.0.2.1:3000" or "[2001:db8::1]:3000", ` +
+		return EndpointTCP, "", errors.New(`needs an address and port such as "192.0.2.1:3000" or "[2001:db8::1]:3000", ` +
 			`or "unix:/run/spate/http.sock", or "systemd:NAME"`)
 	}
 	return EndpointTCP, a.String(), nil
@@ -140,18 +143,18 @@ func (n *Network) DualStack() bool {
 
 // validateEndpoints finds addresses that two keys ask for. The system would
 // say of the second one only that the address is in use.
-func (c *Config) validateEndpoints(f *flaws) {
+func (c *Config) validateEndpoints(f *tomlfile.Problems) {
 	all := c.endpoints()
 	for i := range all {
 		e := &all[i]
 		for j := range all[:i] {
 			first := &all[j]
 			if e.same(first) {
-				f.add(e.path, "is the address of %s already", displayKey(first.path))
+				f.Add(e.path, "is the address of %s already", tomlfile.DisplayKey(first.path))
 				break
 			}
 			if e.covers(first) || first.covers(e) {
-				f.add(e.path, "needs another port: %s = %q has this one on the same addresses", displayKey(first.path), first.address)
+				f.Add(e.path, "needs another port: %s = %q has this one on the same addresses", tomlfile.DisplayKey(first.path), first.address)
 				break
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"spate/internal/tomlfile"
 )
 
 // TestAquaticFile: an aquatic_http file keeps its meaning, so what it does not
@@ -21,7 +23,7 @@ func TestAquaticFile(t *testing.T) {
 	want.LogLevel = LevelWarn
 	want.Protocol.PeerAnnounceInterval = 120
 	want.Cleaning.MaxPeerAge = 1800
-	got.source = source{}
+	got.source = tomlfile.Source{}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
@@ -95,7 +97,7 @@ token = "secret\"word"
 	}
 	want.Admin.Address, want.Admin.Token = "127.0.0.1:3001", `secret"word`
 	where := c.source
-	c.source = source{}
+	c.source = tomlfile.Source{}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
@@ -117,7 +119,7 @@ token = "secret\"word"
 	if err != nil {
 		t.Fatal(err)
 	}
-	again.source, c.source = source{}, source{}
+	again.source, c.source = tomlfile.Source{}, tomlfile.Source{}
 	if !reflect.DeepEqual(again, c) {
 		t.Errorf("printed\n%s\nwhich loads as %+v", b.String(), again)
 	}
@@ -166,7 +168,7 @@ func TestNothingGivenIsTheDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.source = source{}
+	c.source = tomlfile.Source{}
 	if !reflect.DeepEqual(c, Default()) {
 		t.Errorf("got %+v", c)
 	}
@@ -194,7 +196,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was printed does not load: %v\n%s", err, b.String())
 		}
-		c.source, again.source, again.Admin.Token = source{}, source{}, c.Admin.Token
+		c.source, again.source, again.Admin.Token = tomlfile.Source{}, tomlfile.Source{}, c.Admin.Token
 		if !reflect.DeepEqual(again, c) {
 			t.Errorf("printed\n%s\ngot %+v\nwant %+v", b.String(), again, c)
 		}

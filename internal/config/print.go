@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"spate/internal/tomlfile"
 )
 
 // WriteDefault writes the default configuration as TOML, with a comment on each
@@ -62,10 +64,10 @@ func (p *printer) table(path string, v reflect.Value) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		name := f.Tag.Get("toml")
-		if name == "" || !isTable(f.Type) {
+		if name == "" || !tomlfile.IsTable(f.Type) {
 			continue
 		}
-		at := join(path, name)
+		at := tomlfile.Join(path, name)
 		if f.Type.Kind() == reflect.Slice {
 			p.tables(at, v.Field(i))
 			continue
@@ -82,7 +84,7 @@ func (p *printer) keys(v reflect.Value) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		name := f.Tag.Get("toml")
-		if name == "" || isTable(f.Type) {
+		if name == "" || tomlfile.IsTable(f.Type) {
 			continue
 		}
 		p.doc(v.Type().Name() + "." + f.Name)
@@ -108,16 +110,8 @@ func (p *printer) tables(path string, v reflect.Value) {
 	p.doc(v.Type().Elem().Name())
 	p.prefix = "#"
 	p.line("[[" + path + "]]")
-	p.keys(newElement(v.Type().Elem()))
+	p.keys(tomlfile.NewElement(v.Type().Elem()))
 	p.prefix = ""
-}
-
-// isTable reports whether a type is written as a section or as several.
-func isTable(t reflect.Type) bool {
-	if t.Kind() == reflect.Slice {
-		t = t.Elem()
-	}
-	return t.Kind() == reflect.Struct && !t.Implements(reflect.TypeFor[encoding.TextMarshaler]())
 }
 
 // tomlValue writes one value.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"reflect"
 	"testing"
+
+	"spate/internal/tomlfile"
 )
 
 func TestDefaultPrintLoadsBack(t *testing.T) {
@@ -15,7 +17,7 @@ func TestDefaultPrintLoadsBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.source = source{}
+	c.source = tomlfile.Source{}
 	if want := Default(); !reflect.DeepEqual(c, want) {
 		t.Errorf("loaded\n%+v\nwant\n%+v", c, want)
 	}

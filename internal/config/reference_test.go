@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"spate/internal/tomlfile"
 )
 
 // update makes TestReference write its file; go generate gives it.
@@ -43,9 +45,9 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 			key := typ.Name() + "." + f.Name
 			switch {
 			case f.Tag.Get("toml") == "":
-			case isTable(f.Type) && f.Type.Kind() == reflect.Slice:
+			case tomlfile.IsTable(f.Type) && f.Type.Kind() == reflect.Slice:
 				walk(f.Type.Elem())
-			case isTable(f.Type):
+			case tomlfile.IsTable(f.Type):
 				walk(f.Type)
 			case docs[key] == "":
 				t.Errorf("%s has no doc comment", key)
@@ -83,19 +85,19 @@ func referenceTable(b *strings.Builder, path string, v reflect.Value) {
 	b.WriteString("\n| key | default | values | meaning |\n|---|---|---|---|\n")
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if name := f.Tag.Get("toml"); name != "" && !isTable(f.Type) {
+		if name := f.Tag.Get("toml"); name != "" && !tomlfile.IsTable(f.Type) {
 			fmt.Fprintf(b, "| `%s` | `%s` | %s | %s |\n", name, tomlValue(v.Field(i)), values(f), cell(docs[t.Name()+"."+f.Name]))
 		}
 	}
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name := f.Tag.Get("toml")
-		if name == "" || !isTable(f.Type) {
+		if name == "" || !tomlfile.IsTable(f.Type) {
 			continue
 		}
-		at, element, brackets := join(path, name), v.Field(i), "[%s]"
+		at, element, brackets := tomlfile.Join(path, name), v.Field(i), "[%s]"
 		if f.Type.Kind() == reflect.Slice {
-			element, brackets = newElement(f.Type.Elem()), "[[%s]]"
+			element, brackets = tomlfile.NewElement(f.Type.Elem()), "[[%s]]"
 		}
 		fmt.Fprintf(b, "\n## `"+brackets+"`\n\n%s\n", at, docs[element.Type().Name()])
 		referenceTable(b, at, element)

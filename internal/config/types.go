@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -89,7 +90,7 @@ func (m FileMode) MarshalText() ([]byte, error) {
 func (m *FileMode) UnmarshalText(text []byte) error {
 	v, err := strconv.ParseUint(string(text), 8, 32)
 	if err != nil || v > 0o777 {
-		return needsError(`needs permissions in octal digits such as "0660"`)
+		return errors.New(`needs permissions in octal digits such as "0660"`)
 	}
 	*m = FileMode(v)
 	return nil
@@ -146,10 +147,15 @@ func (m *Memory) UnmarshalText(text []byte) error {
 	}
 	v, err := strconv.ParseFloat(number, 64)
 	if err != nil || strings.Trim(number, "0123456789.") != "" || v*float64(unit) >= 1<<62 {
-		return needsError(`needs "auto", a number of bytes, or a size such as "512 MiB" or "8 GiB"`)
+		return errors.New(`needs "auto", a number of bytes, or a size such as "512 MiB" or "8 GiB"`)
 	}
 	*m = Memory{Bytes: int64(v * float64(unit))}
 	return nil
+}
+
+// UnmarshalInteger reads a number of bytes.
+func (m *Memory) UnmarshalInteger(v int64) error {
+	return m.UnmarshalText(strconv.AppendInt(nil, v, 10))
 }
 
 func cutSuffixFold(s, suffix string) (string, bool) {
@@ -158,8 +164,3 @@ func cutSuffixFold(s, suffix string) (string, bool) {
 	}
 	return s[:len(s)-len(suffix)], true
 }
-
-// needsError is what a value would have to be, for a Problem.
-type needsError string
-
-func (e needsError) Error() string { return string(e) }

@@ -13,6 +13,7 @@ import (
 
 	"spate/internal/config"
 	"spate/internal/server"
+	"spate/internal/tomlfile"
 )
 
 // A listener is a server.Listener with the key of the configuration that asked
@@ -103,7 +104,7 @@ func (d *Daemon) byKey(err error) error {
 
 // A keyedError is an error that reads like a problem of the configuration.
 type keyedError struct {
-	config.Problem
+	tomlfile.Problem
 	err error
 }
 
@@ -119,7 +120,7 @@ func (d *Daemon) newHandler() server.Handler {
 // The error says why the others cannot.
 func (d *Daemon) wantedListeners() ([]listener, error) {
 	all := d.defaultPair()
-	var problems config.Problems
+	var problems tomlfile.Problems
 	for i := range d.cfg.Listeners {
 		c := &d.cfg.Listeners[i]
 		path := fmt.Sprintf("listeners[%d].address", i)

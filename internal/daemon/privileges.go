@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"spate/internal/config"
+	"spate/internal/tomlfile"
 )
 
 // identity is whom the process becomes, and where.
@@ -26,7 +27,7 @@ func (d *Daemon) preparePrivileges() error {
 	if !p.DropPrivileges {
 		return nil
 	}
-	var problems config.Problems
+	var problems tomlfile.Problems
 	bad := func(key, format string, args ...any) {
 		problems = append(problems, d.cfg.Problem(key, format, args...))
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"spate/internal/tomlfile"
 )
 
 // defaultFile is the configuration that a run without one has, with comments.
@@ -17,31 +19,19 @@ var defaultFile string
 func DefaultFile() string { return defaultFile }
 
 // LoadFile reads a configuration file. Keys that it leaves out have
-// aquatic_http_load_test's defaults. The error names each key that is unknown or
-// wrong, with its line where there is one.
+// aquatic_http_load_test's defaults. Unless the file cannot be read, the error is a
+// tomlfile.Problems with every key that is unknown or wrong.
 func LoadFile(path string) (Config, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return Config{}, fmt.Errorf("configuration: %w", err)
 	}
-	doc, err := ParseTOML(b)
-	if err != nil {
-		return Config{}, fmt.Errorf("configuration %s: %w", path, err)
-	}
 	cfg := aquaticConfig()
-	if err := doc.Config(&cfg); err != nil {
-		return Config{}, fmt.Errorf("configuration %s:\n%w", path, err)
+	source, problems := tomlfile.Decode(path, b, &cfg)
+	if err := source.Merge(problems, cfg.Problems("")).Err(); err != nil {
+		return Config{}, err
 	}
 	return cfg, nil
-}
-
-// Config writes the document into cfg, and reports everything that is wrong with
-// it, values that are out of range included.
-func (d *Document) Config(cfg *Config) error {
-	if err := d.Into(cfg); err != nil {
-		return err
-	}
-	return d.Locate(cfg.Validate())
 }
 
 // Print returns cfg as a TOML file without comments.

@@ -5,35 +5,22 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"spate/internal/tomlfile"
 )
 
-// A Problem is one thing that is wrong with a file or a configuration.
-type Problem struct {
-	Line int    // in the file, or 0
-	Key  string // whole, or ""
-	Text string // what is wrong, and what would be right
-}
-
-// Error returns the problem on one line: "line 3: rate.ramp = -1: needs …".
-func (p *Problem) Error() string {
-	text := p.Text
-	if p.Key != "" {
-		text = p.Key + " " + text
-	}
-	if p.Line > 0 {
-		text = fmt.Sprintf("line %d: %s", p.Line, text)
-	}
-	return text
-}
-
 // problems collects what is wrong with a configuration.
-type problems []error
+type problems struct {
+	prefix string // before all keys: "workloads[2].load." in a plan of spate-bench
+	found  tomlfile.Problems
+}
 
 func (p *problems) add(key string, value any, need string) {
 	if s, ok := value.(string); ok {
 		value = fmt.Sprintf("%q", s)
 	}
-	*p = append(*p, &Problem{Key: key, Text: fmt.Sprintf("= %v: needs %s", value, need)})
+	p.found.Add(p.prefix+key, "needs %s", need)
+	p.found[len(p.found)-1].Value = fmt.Sprint(value)
 }
 
 // between reports a value outside low to high.

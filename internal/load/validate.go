@@ -6,6 +6,8 @@ import (
 	"math"
 	"net/netip"
 	"strings"
+
+	"spate/internal/tomlfile"
 )
 
 // The names that the configuration's closed sets have.
@@ -58,9 +60,13 @@ const (
 )
 
 // Validate reports every value that is out of range or does not go with the
-// others, each as a Problem with its key and what would be right.
-func (c *Config) Validate() error {
-	var p problems
+// others. Its error is a tomlfile.Problems.
+func (c *Config) Validate() error { return c.Problems("").Err() }
+
+// Problems is Validate for a configuration whose keys a file has below others: prefix
+// is what its keys' paths begin with.
+func (c *Config) Problems(prefix string) tomlfile.Problems {
+	p := problems{prefix: prefix}
 	target, err := netip.ParseAddrPort(c.ServerAddress)
 	if err != nil || target.Port() == 0 {
 		p.add("server_address", c.ServerAddress, `an address and port such as "127.0.0.1:3000"`)
@@ -83,7 +89,7 @@ func (c *Config) Validate() error {
 	}
 	p.between("check.peers_per_address", c.Check.PeersPerAddress, 0, maxPeers)
 	p.between("check.timeout", c.Check.Timeout, 1, maxSeconds)
-	return errors.Join(p...)
+	return p.found
 }
 
 func (t *TorrentConfig) validate(p *problems) {

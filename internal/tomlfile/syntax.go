@@ -1,4 +1,4 @@
-package config
+package tomlfile
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 // syntaxProblem says what keeps a file from being TOML at all. The mistake is
 // mostly a value without its quotes, so the line's key is named, with what it
 // needs. The value is not shown: it may be a secret.
-func syntaxProblem(name string, data []byte, err error) Problem {
+func syntaxProblem(name string, data []byte, err error, root reflect.Type) Problem {
 	p := Problem{File: name, Text: "is no valid TOML: " + strings.TrimPrefix(err.Error(), "toml: ")}
 	var syntax *toml.DecodeError
 	if !errors.As(err, &syntax) {
@@ -24,9 +24,9 @@ func syntaxProblem(name string, data []byte, err error) Problem {
 	if path == "" {
 		return p
 	}
-	p.Key = displayKey(path)
+	p.Key = DisplayKey(path)
 	if len(syntax.Key()) == 0 { // otherwise the key itself is what is wrong
-		if needs := whatNeeds(path); needs != "" {
+		if needs := whatNeeds(root, path); needs != "" {
 			p.Text += "; it " + needs
 		}
 	}
@@ -55,32 +55,27 @@ func pathAtLine(data string, line int) string {
 			if header[1] == "[[" {
 				section += "[0]" // whichever it is, the key is the same
 			}
-			return join(section, key[1])
+			return Join(section, key[1])
 		}
 	}
 	return key[1]
 }
 
-// whatNeeds returns what the value of the key at path needs to be, and "" where
-// there is no such key.
-func whatNeeds(path string) string {
-	config := reflect.New(reflect.TypeFor[Config]()).Elem()
-	field := config
+// whatNeeds returns what the value of the key at path in a struct of type root needs to
+// be, and "" where there is no such key.
+func whatNeeds(root reflect.Type, path string) string {
+	field, tag := reflect.New(root).Elem(), reflect.StructTag("")
 	for name := range strings.SplitSeq(path, ".") {
 		name, _, _ = strings.Cut(name, "[")
-		if field = fieldOf(field, name); !field.IsValid() {
+		if field, tag = fieldOf(field, name); !field.IsValid() {
 			return ""
 		}
 		if isTableList(field) {
-			field = reflect.New(field.Type().Elem()).Elem()
+			field = NewElement(field.Type().Elem())
 		}
 	}
-	if isTable(field.Type()) {
+	if isSection(field) {
 		return ""
 	}
-	err := setValue(field, tagOf(config, path), &unstable.Node{}) // no value fits
-	if err == nil {
-		return ""
-	}
-	return err.Error()
+	return setValue(field, tag, &unstable.Node{}).Error() // no value fits
 }
