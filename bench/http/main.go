@@ -54,6 +54,7 @@ type settings struct {
 	extra       contenders
 	only        string
 	twice       bool
+	swarms      string
 	dir         string // of built binaries and written scripts
 }
 
@@ -85,6 +86,7 @@ func main() {
 	flag.StringVar(&s.spate, "spate", "", "`path` of the tracker; empty builds cmd/spate")
 	flag.Var(&s.extra, "server", "`NAME=COMMAND` of one more server; %A, %H and %P stand for address, host and port")
 	flag.BoolVar(&s.twice, "twice", false, "compare one loop beside one generator on the server's core with two of each on both cores")
+	flag.StringVar(&s.swarms, "swarms", "", "compare announces to swarms of so many `peers`, sizes separated by commas, instead")
 	flag.Parse()
 	if err := run(&s); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/http:", err)
@@ -101,8 +103,13 @@ func run(s *settings) error {
 		return err
 	}
 	defer os.RemoveAll(s.dir)
-	if err := os.WriteFile(filepath.Join(s.dir, "announce.lua"), announceScript, 0o644); err != nil {
-		return err
+	for name, text := range map[string][]byte{"announce.lua": announceScript, "swarm.lua": swarmScript} {
+		if err := os.WriteFile(filepath.Join(s.dir, name), text, 0o644); err != nil {
+			return err
+		}
+	}
+	if s.swarms != "" {
+		return s.measureSwarms(strings.Split(s.swarms, ","))
 	}
 	names := strings.Split(s.chosen, ",")
 	for _, w := range workloads {

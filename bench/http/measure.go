@@ -58,19 +58,23 @@ func (s *settings) measure(c *contender, w workload) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	used := after - before
+	return newResult(cmd.Process.Pid, after-before, n, s.seconds, failures), nil
+}
+
+// newResult returns what is to be said of a process that used some CPU time for n answers.
+func newResult(pid int, used time.Duration, n int, d time.Duration, failures string) result {
 	r := result{
 		perRequest: float64(used) / float64(time.Microsecond) / float64(n),
-		rate:       float64(n) / s.seconds.Seconds(),
-		busy:       float64(used) / float64(s.seconds),
+		rate:       float64(n) / d.Seconds(),
+		busy:       float64(used) / float64(d),
 		errors:     failures,
 	}
-	if status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid)); err == nil {
+	if status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err == nil {
 		if m := peakLine.FindSubmatch(status); m != nil {
 			r.peak, _ = strconv.ParseInt(string(m[1]), 10, 64)
 		}
 	}
-	return r, nil
+	return r
 }
 
 // load loads a server for some time, from each of the contender's generators at
@@ -80,11 +84,15 @@ func (s *settings) load(c *contender, w workload, address string, d time.Duratio
 	if loads == nil {
 		loads = []int{s.clientCore}
 	}
+	connection := "close"
+	if w.keep {
+		connection = "keep"
+	}
 	var wg sync.WaitGroup
 	var mu sync.Mutex // guards the results
 	for _, core := range loads {
 		wg.Go(func() {
-			count, said, e := s.wrk(core, w, address, d)
+			count, said, e := s.wrk(core, w, address, d, "announce.lua", connection, w.shape)
 			mu.Lock()
 			defer mu.Unlock()
 			n, failures, err = n+count, failures+said, errors.Join(err, e)
@@ -94,16 +102,13 @@ func (s *settings) load(c *contender, w workload, address string, d time.Duratio
 	return n, failures, err
 }
 
-// wrk loads a server for some time and returns the number of its answers.
-func (s *settings) wrk(core int, w workload, address string, d time.Duration) (int, string, error) {
-	connection := "close"
-	if w.keep {
-		connection = "keep"
-	}
-	cmd := exec.Command("wrk", "-t1", "-c", strconv.Itoa(w.connections),
-		"-d", strconv.Itoa(int(d.Seconds()))+"s",
-		"-s", filepath.Join(s.dir, "announce.lua"),
-		"http://"+address, "--", connection, w.shape)
+// wrk loads a server for some time with a script's requests and returns the number of
+// its answers.
+func (s *settings) wrk(core int, w workload, address string, d time.Duration, script string, args ...string) (int, string, error) {
+	cmd := exec.Command("wrk", append([]string{"-t1", "-c", strconv.Itoa(w.connections),
+		"-d", strconv.Itoa(int(d.Seconds())) + "s",
+		"-s", filepath.Join(s.dir, script),
+		"http://" + address, "--"}, args...)...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := startOn([]int{core}, cmd); err != nil {
