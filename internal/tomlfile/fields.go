@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-
-	"spate/internal/spelling"
 )
 
 // fieldOf returns the field of a table that has the TOML name, with its tag, or the
@@ -78,7 +76,7 @@ func suggestKey(root reflect.Type, t table, name string) string {
 			return fmt.Sprintf("; did you mean [%s] %s?", section, name)
 		}
 	}
-	if near := spelling.Nearest(name, names(t.value.Type())); near != "" {
+	if near := nearest(name, names(t.value.Type())); near != "" {
 		return fmt.Sprintf("; did you mean %s?", near)
 	}
 	return ""
@@ -93,7 +91,7 @@ func suggestSection(t table, name string) string {
 			sections = append(sections, name)
 		}
 	}
-	near := spelling.Nearest(name, sections)
+	near := nearest(name, sections)
 	if near == "" {
 		return ""
 	}

@@ -12,8 +12,6 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
-
-	"spate/internal/spelling"
 )
 
 // assign decodes the value of the key at path into its field and checks it.
@@ -150,7 +148,7 @@ func setEnum(field reflect.Value, words []string, node *unstable.Node) error {
 	}
 	last := len(quoted) - 1
 	text := "needs " + strings.Join(quoted[:last], ", ") + " or " + quoted[last]
-	if near := spelling.Nearest(value, words); near != "" {
+	if near := nearest(value, words); near != "" {
 		text += fmt.Sprintf("; did you mean %q?", near)
 	}
 	return errors.New(text)

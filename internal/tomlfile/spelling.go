@@ -1,13 +1,11 @@
-// Package spelling guesses which word was meant by one that nobody knows, for
-// messages about configuration files.
-package spelling
+package tomlfile
 
 import "strings"
 
-// Nearest returns the word that is a slip of the keyboard away from s, whose
-// letter case does not count: a third of its letters at most, and at least one.
-// Of several the first counts. It returns "" when none is.
-func Nearest(s string, words []string) string {
+// nearest returns the word that was probably meant by s: the one that differs in the
+// fewest letters, without regard to letter case, the first of several. It may differ in
+// a third of the letters of s, and always in one. It returns "" when none is so near.
+func nearest(s string, words []string) string {
 	best, bestDistance := "", max(1, len(s)/3)+1
 	for _, w := range words {
 		if d := distance(strings.ToLower(s), w); d < bestDistance {

@@ -1,4 +1,4 @@
-package spelling
+package tomlfile
 
 import "testing"
 
@@ -15,11 +15,11 @@ func TestNearest(t *testing.T) {
 		{"listeners", ""},
 		{"", ""},
 	} {
-		if got := Nearest(tc.word, words); got != tc.want {
+		if got := nearest(tc.word, words); got != tc.want {
 			t.Errorf("%q: %q, want %q", tc.word, got, tc.want)
 		}
 	}
-	if got := Nearest("a", []string{"b", "c"}); got != "b" {
+	if got := nearest("a", []string{"b", "c"}); got != "b" {
 		t.Errorf("of two as near the first counts, not %q", got)
 	}
 }
