@@ -96,7 +96,7 @@ func (l *List) LoadFile(path string) (Change, error) {
 	return change, nil
 }
 
-// diff says what makes next of old.
+// diff counts the hashes in which next differs from old.
 func diff(old, next *set) Change {
 	common := 0
 	for h := range next.all {

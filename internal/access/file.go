@@ -40,17 +40,17 @@ const (
 	digitsV2 = 64
 )
 
-// errEndless ends the reading of what has no lines, as a sparse file of gigabytes.
+// errEndless ends the reading of what has no lines, such as a sparse file of gigabytes.
 var errEndless = fmt.Errorf("it is no list: a line is longer than %d MiB", maxSkipped>>20)
 
-// BadLine is a line of an access list that is none.
+// BadLine is a line that is neither blank nor a comment nor an info hash.
 type BadLine struct {
 	Number  int    // from 1
 	Text    string // its first bytes, quoted and escaped as in Go
 	Problem string // what is wrong with it
 }
 
-// FormatError says which lines of an access list are none.
+// FormatError says which lines of an access list are bad.
 type FormatError struct {
 	Lines []BadLine // the first of them, in order
 	// Further are the numbers of the lines after those, as ranges, first and
@@ -154,9 +154,10 @@ func read(r io.Reader, likely int) ([]bittorrent.InfoHash, error) {
 	return hashes, nil
 }
 
-// readLine returns the next line, with its end, until the next call. Of a line
-// that is longer than the buffer it returns what fits, and long. err is nil or
-// io.EOF, with which the last line may come, or what reading failed with.
+// readLine returns the next line, its end included, which is valid until the next
+// call. Of a line that is longer than the buffer it returns what fits, and long is
+// true. err is nil, io.EOF, which may come together with the last line, or the
+// error of the read.
 func readLine(br *bufio.Reader) (line []byte, long bool, err error) {
 	line, err = br.ReadSlice('\n')
 	if err != bufio.ErrBufferFull {

@@ -29,11 +29,11 @@ const (
 //
 // It holds 23.4 bytes a hash and no pointers but the two slices.
 //
-// What a look-up costs is waiting for memory. The tags, which for a million hashes
-// are 1.1 MB, stay in a cache, and answer 97 of 100 look-ups of hashes that are
-// not in the set. Others compare the one hash whose tag is the same: where it lies
-// is known before main memory is asked, so the processor goes on meanwhile, with
-// its next branches guessed right. BenchmarkAllows shows it.
+// What a look-up costs is waiting for memory. The tags, 1.1 MB for a million hashes,
+// stay in a cache, and answer 97 of 100 look-ups of hashes that are not in the set.
+// The others compare the one hash with the same tag. Its place follows from the tags
+// alone, so the processor guesses the branches after it right and works on while main
+// memory answers. BenchmarkAllows shows it.
 type set struct {
 	seed   [4]uint64
 	tags   []uint32
@@ -128,8 +128,8 @@ func (s *set) put(bucket, tag uint64, h *bittorrent.InfoHash) bool {
 }
 
 // find returns the two buckets that h may be in, which can be the same one, and
-// its tag, 2 to 255: has must not take an empty slot's 0 for the same, and its
-// test for that is wrong about what differs in the last bit.
+// its tag, 2 to 255. It is never 0, which marks an empty slot, nor 1: has can err
+// about tags that differ only in their last bit, and must not take an empty slot for h.
 func (s *set) find(h *bittorrent.InfoHash) (a, b, tag uint64) {
 	// Three multiplications of 64 to 128 bits, folded, as wyhash does it. They
 	// are inlined: a call of hash/maphash takes a third longer. With two of them,

@@ -1,7 +1,7 @@
 // Package acme keeps certificates from an authority that speaks ACME (RFC 8555):
-// it gets one for each configured name, stores it, and renews it in time. What
-// the authority asks for as proof it is given through GetCertificate
-// (tls-alpn-01, RFC 8737) or WellKnown (http-01, RFC 8555 section 8.3).
+// it gets one for each configured name, stores it, and renews it in time. The proof
+// that the authority asks for is shown by GetCertificate (tls-alpn-01, RFC 8737) or
+// WellKnown (http-01, RFC 8555, section 8.3).
 //
 // The protocol's messages are golang.org/x/crypto/acme's; when to send them, and
 // what to do when that fails, is decided here.
@@ -102,8 +102,8 @@ type Certificate struct {
 }
 
 // New checks the storage, and makes the directory where it is missing: its
-// parent has to be there. It loads what is stored and asks nobody for anything.
-// Log may repeat itself; whoever gives it sees to that.
+// parent has to be there. It loads what is stored and connects to nobody. What is
+// logged may repeat itself often: limiting that is up to the caller's log.
 func New(cfg Config, log *slog.Logger) (*Manager, error) {
 	m := &Manager{
 		cfg: cfg, log: log, byName: map[string]*domain{},
@@ -166,8 +166,8 @@ func (m *Manager) take(d *domain, pair *tls.Certificate) {
 	d.cert.Store(pair)
 }
 
-// Close releases the storage of a Manager that is not Run, and leaves none
-// behind that New made.
+// Close releases the storage of a Manager that is never Run, and removes its
+// directory if New has made it.
 func (m *Manager) Close() { m.storage.discard() }
 
 // Certificates returns what there is now, in the order of Config.Domains.
@@ -183,9 +183,9 @@ func (m *Manager) Certificates() (all []Certificate) {
 // errNoChallenge ends a handshake for a proof that nobody asked for.
 var errNoChallenge = errors.New("no challenge is open for this name")
 
-// GetCertificate returns the certificate for the name that a client asks for,
-// nil where there is none, or the proof for an authority that looks for it. It
-// asks nobody and waits for nothing.
+// GetCertificate returns the certificate for the name that a client asks for, nil
+// where there is none, or the proof where an authority looks for it. It returns at
+// once.
 func (m *Manager) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	d := m.byName[strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))]
 	if len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == ALPNProto {

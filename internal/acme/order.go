@@ -65,8 +65,8 @@ func (m *Manager) obtain(ctx context.Context, d *domain) (*tls.Certificate, erro
 	return pair, nil
 }
 
-// client returns a client with an account. Each time is new to it, so that an
-// authority which has lost its accounts gets another one.
+// client returns a client with an account, which it registers each time: an
+// authority that has lost its accounts then makes another one.
 func (m *Manager) client(ctx context.Context) (*acme.Client, error) {
 	key, err := m.accountKey()
 	if err != nil {
@@ -75,8 +75,8 @@ func (m *Manager) client(ctx context.Context) (*acme.Client, error) {
 	client := &acme.Client{
 		Key: key, HTTPClient: m.web, DirectoryURL: m.cfg.Directory, UserAgent: "spate",
 		RetryBackoff: func(n int, _ *http.Request, reply *http.Response) time.Duration {
-			// Only what cannot be meant for good: the rest waits in maintain, where
-			// it is logged.
+			// Only a bad nonce is tried again at once: everything else waits in
+			// maintain, where it is logged.
 			if reply.StatusCode != http.StatusBadRequest || n > nonceRetries {
 				return 0
 			}
@@ -117,8 +117,8 @@ func (m *Manager) accountKey() (*ecdsa.PrivateKey, error) {
 	return a.key, nil
 }
 
-// authorize proves to the authority that the domain leads here, unless it still
-// knows.
+// authorize proves to the authority that the domain leads here, unless an earlier
+// proof still holds.
 func (m *Manager) authorize(ctx context.Context, client *acme.Client, d *domain, url string) error {
 	authorization, err := client.GetAuthorization(ctx, url)
 	if err != nil || authorization.Status == acme.StatusValid {

@@ -21,8 +21,8 @@ const (
 // errReplyTooLarge: whoever sends this is no authority.
 var errReplyTooLarge = errors.New("the authority's answer is larger than 1 MiB")
 
-// A cautious transport makes good for what the protocol's client takes from an
-// authority unseen: bodies of any size, and times to ask again that have passed.
+// A cautious transport keeps from the protocol's client what that would take from an
+// authority unchecked: bodies of any size, and times to ask again that have passed.
 type cautious struct{ *http.Transport }
 
 // RoundTrip implements http.RoundTripper.

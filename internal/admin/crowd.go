@@ -17,11 +17,10 @@ import (
 // acceptRetry is how long after a failed accept the next one is.
 const acceptRetry = 100 * time.Millisecond
 
-// A crowd is a listener with at most max connections open at a time. Where there is
-// one more, it takes the place of another: of whoever has most of them the one that
-// is open for longest. Strangers cannot hold all places in this way, however they keep
-// connections open, and need not be told apart for that. Only answers to who may ask
-// for them are finished first.
+// A crowd is a listener with at most max connections open at a time. One more takes the
+// place of another: the oldest of the source that has most of them. So strangers cannot
+// hold all places, however they keep connections open, and nothing needs to tell who is
+// one. Only answers to those who may ask for them are finished first.
 type crowd struct {
 	net.Listener
 	max int
@@ -68,9 +67,9 @@ func (c *crowd) Accept() (net.Conn, error) {
 	}
 }
 
-// accept waits for a connection. The errors that it returns are of a listener that will
-// never have one. All others pass, or are for the operator to mend, and no reason for
-// the tracker to end: too few descriptors, a firewall's no.
+// accept waits for a connection. It returns an error only where the listener will never
+// have one. Other errors pass, or are for the operator to mend (too few descriptors, a
+// firewall that refuses), and no reason for the tracker to end.
 func (c *crowd) accept() (net.Conn, error) {
 	for {
 		conn, err := c.Listener.Accept()
@@ -140,7 +139,7 @@ func (c *crowd) Close() error {
 	return c.Listener.Close()
 }
 
-// look has an Accept that waits look again.
+// look makes a waiting Accept try again.
 func (c *crowd) look() {
 	select {
 	case c.moved <- struct{}{}:
@@ -160,7 +159,7 @@ func (m *member) Close() error {
 	return m.Conn.Close()
 }
 
-// sourceOf returns whose connection it is.
+// sourceOf returns the source that a connection counts for.
 func sourceOf(remote net.Addr) netip.Prefix {
 	at, err := netip.ParseAddrPort(remote.String())
 	if err != nil {
@@ -202,7 +201,7 @@ func finish(next http.Handler) http.Handler {
 // occasionEvery is how often what strangers can cause is logged at most.
 const occasionEvery = time.Minute
 
-// An occasion counts what is logged once in a while. Whoever has it guards it.
+// An occasion counts what is logged once in a while. Its owner guards it with a lock.
 type occasion struct {
 	count  int // since it was last logged
 	logged time.Time

@@ -14,15 +14,14 @@ import (
 // socketMode lets the owner and the group of a unix socket in.
 const socketMode fs.FileMode = 0o660
 
-// listen binds address, which has been checked. All addresses of IPv4 are that and
-// no more, all of IPv6 take IPv4 too. The file of a unix socket that nobody listens
-// on any more is replaced.
+// listen binds address, which has been checked. 0.0.0.0 takes IPv4 only, [::] takes
+// IPv4 too. The file of a unix socket that nobody listens on any more is replaced.
 func listen(address string) (net.Listener, error) {
 	path, isUnix := strings.CutPrefix(address, unixPrefix)
 	if !isUnix {
 		network := "tcp"
 		if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().Is4() {
-			network = "tcp4" // of "tcp" and 0.0.0.0, net makes both families
+			network = "tcp4" // "tcp" would take both families for 0.0.0.0
 		}
 		return net.Listen(network, address)
 	}

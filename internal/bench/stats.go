@@ -42,7 +42,7 @@ func estimateRatio(a, b []float64) Interval {
 		return estimateRatioOfRuns(a, b)
 	}
 	var ratios []float64
-	for i := range min(len(a), len(b)) {
+	for i := range a {
 		if a[i] > 0 && b[i] > 0 {
 			ratios = append(ratios, math.Log(a[i]/b[i]))
 		}

@@ -78,7 +78,7 @@ type Announce struct {
 	Port     uint16
 	Seeder   bool
 	Event    Event
-	NumWant  int // peers wanted, 0 to the configured maximum; exact
+	NumWant  int // peers wanted, 0 to the configured maximum, never NumWantUnset
 	// HidePrivate keeps peers with private, loopback or link-local addresses, and
 	// with those that carriers share (100.64/10, RFC 6598), out of the reply.
 	HidePrivate bool
@@ -104,9 +104,9 @@ type AnnounceReply struct {
 	// sent even when it is empty, and a list has the IPv6 peers first.
 	Requester6 bool
 
-	// Lane and Missed are the store's own: which of several ways the last announce took,
-	// and how many in a row could not. Whoever keeps the reply for the next one leaves
-	// them as they are.
+	// Lane and Missed are the store's own: the lock that the last announce took, and how
+	// many announces in a row only looked like renewals. Whoever uses the reply again for
+	// the next announce leaves them as they are.
 	Lane, Missed uint32
 }
 

@@ -65,6 +65,6 @@ func (f Failure) Reason() string { return failures[f].reason }
 // client is told never to retry (BEP 31).
 func (f Failure) Permanent() bool { return f == FailureUnregistered }
 
-// Passing reports whether the same request will succeed after a while, so that
-// the client is told for how long to wait.
-func (f Failure) Passing() bool { return f == FailureRate }
+// Temporary reports whether the same request will succeed after a while, so that
+// the client is told how long to wait.
+func (f Failure) Temporary() bool { return f == FailureRate }

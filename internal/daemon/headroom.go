@@ -25,10 +25,10 @@ func heldLimit(available int64) int64 {
 	return min(available/heldShare, server.DefaultMaxHeld)
 }
 
-// heapLimit returns where garbage is collected earlier than when it is as much
-// as what is in use: three quarters of what the swarms, which are not on the
-// heap, leave of the available memory. The rest is for stacks of the system,
-// tables of the kernel and the binary itself. Swarms is their limit in bytes, 0
+// heapLimit returns the size of the Go heap, in bytes, near which garbage is collected
+// more often than the runtime does by itself: three quarters of what the swarms, which
+// are not on it, leave of the available memory. The last quarter is for the system's
+// stacks, the kernel's tables and the binary itself. Swarms is their limit in bytes, 0
 // for none.
 func heapLimit(available, swarms int64) int64 {
 	if available == 0 {

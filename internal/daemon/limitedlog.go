@@ -34,7 +34,7 @@ type recordKind struct {
 type heldRecord struct {
 	handler slog.Handler
 	record  slog.Record
-	count   int // 0: none came since the last one that was passed on
+	count   int // how many came since the last one that was passed on
 }
 
 func newLimitedLog(h slog.Handler) *limitedLog {

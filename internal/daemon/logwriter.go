@@ -21,11 +21,10 @@ const (
 	logPatience = 50 * time.Millisecond
 )
 
-// A lossyWriter writes the log to where it may not be taken from any more: a
-// pipe whose reader hangs, a terminal that was stopped. The tracker must not
-// wait for that, its event loops and its stop least of all, so lines are
-// dropped then and counted. What is written is written at once, and so is not
-// lost in a crash.
+// A lossyWriter writes the log to a file whose reader may hang: a pipe, a terminal
+// that was stopped. The tracker must not wait for that, its event loops and its stop
+// least of all, so lines are then dropped and counted. Nothing is buffered, so that a
+// crash loses no line that was written.
 type lossyWriter struct {
 	w io.Writer
 	// ready reports whether logChunk bytes can be written without waiting, or
@@ -50,7 +49,7 @@ func (w *lossyWriter) Write(line []byte) (int, error) {
 		return len(line), nil
 	}
 	if w.torn {
-		_, _ = w.w.Write([]byte("\n")) // as good or bad as the rest
+		_, _ = w.w.Write([]byte("\n")) // the next write meets the same error
 		w.torn = false
 	}
 	if lost := w.lost; lost > 0 {
@@ -79,7 +78,7 @@ func newLossyWriter(f *os.File, form func(io.Writer) slog.Handler) *lossyWriter 
 		r := slog.NewRecord(time.Now(), levelNotice, "lines of the log were lost: its reader did not take them", 0)
 		r.AddAttrs(slog.Int("lines", lost))
 		if form(&line).Handle(context.Background(), r) == nil {
-			_, _ = f.Write(line.Bytes()) // as good or bad as the rest
+			_, _ = f.Write(line.Bytes()) // the next write meets the same error
 		}
 	}}
 }

@@ -18,11 +18,11 @@ const (
 	// ageSlack is what a peer's age gets beyond two of the longest intervals: a
 	// client may be late.
 	ageSlack = 5 * time.Minute
-	// memoryShare of 10 is what the swarms get of the memory that there is. The
-	// rest is for connections, the garbage collector's headroom and others.
+	// memoryShare is the part of the memory that there is, in tenths, that the swarms
+	// get. The rest is for connections, the garbage collector's headroom and others.
 	memoryShare = 6
-	// widestTrust: no operator's own network has a shorter prefix. The private
-	// one of IPv6 has this.
+	// widestTrust is the length of the shortest prefix that can be an operator's own
+	// network: that of the private IPv6 addresses, fc00::/7.
 	widestTrust = 7
 	// leastMemory holds some ten thousand torrents. Who gives less has most
 	// likely left out the unit.

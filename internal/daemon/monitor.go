@@ -16,8 +16,8 @@ type concern struct {
 	count func(*tally) uint64 // since the start
 }
 
-// tally is what concerns are counted by. What proxies do wrong, and that accepting
-// pauses, the server says itself.
+// tally is what concerns are counted by. The server itself logs what proxies do wrong,
+// and that accepting pauses.
 type tally struct {
 	full, displaced uint64
 	limits          map[string]uint64

@@ -7,17 +7,17 @@ import (
 )
 
 const (
-	// paceRest is how long a paced writer rests for each time it has worked.
+	// paceRest: a paced writer rests this many times as long as it has worked.
 	paceRest = 4
-	// paceWork is what it works before it rests: much shorter rests than four
-	// times this are beyond the timer.
+	// paceWork is how long it works before it rests. Timers are not exact enough for
+	// rests that are much shorter than four times this.
 	paceWork = time.Millisecond
 )
 
-// A pacedWriter takes a fifth of a core from who writes to it. A snapshot that is
-// copied without a rest has some shard of the store locked nearly all the time, so
-// that each announce has a chance to wait: BenchmarkAnnounceBeside. When ctx is done
-// it rests no more: nobody is served then, and the stop has a deadline.
+// A pacedWriter slows down whoever writes to it, to a fifth of a core. A snapshot that
+// is copied without a rest has some shard of the store locked nearly all the time, so
+// that any announce may have to wait (BenchmarkAnnounceBeside). When ctx is done it
+// rests no more: nobody is served then, and the stop has a deadline.
 type pacedWriter struct {
 	ctx   context.Context
 	w     io.Writer

@@ -25,8 +25,8 @@ func canDrop() error {
 	return mayDrop()
 }
 
-// mayDrop reports which rights to drop its rights a root lacks, as one in a
-// container may.
+// mayDrop reports which of the capabilities that dropping privileges needs this root
+// lacks, as root in a container may.
 func mayDrop() error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var sets [2]unix.CapUserData

@@ -12,12 +12,13 @@ const (
 	// nothing is done after a collection.
 	reclaimEvery = time.Second
 	reclaimPause = 5 * time.Second
-	// reclaimFrom is from where on memory that nobody uses is worth a
-	// collection, and reclaimShare that as a part of what is in use, in 1/n.
+	// reclaimFrom is how many bytes that nobody uses are worth a collection. They
+	// also have to be at least a part of what is in use: one in reclaimShare.
 	reclaimFrom  = 4 << 20
 	reclaimShare = 4
-	// reclaimLead is for how many looks, at the rate of the last one, the memory
-	// would have to last: otherwise it is about to be used again.
+	// reclaimLead is for how many looks the unused memory would have to last at the
+	// rate at which it was allocated since the last one: otherwise it is about to be
+	// used again.
 	reclaimLead = 10
 )
 

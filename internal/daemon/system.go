@@ -12,8 +12,8 @@ const (
 	// smallConntrack is a connection tracking table that a public tracker's
 	// short connections, each of which stays in it for two minutes, soon fill.
 	smallConntrack = 262_144
-	// mostMemory of 10 is what the store may be given of the memory that there
-	// is, before it is likely that the process is killed.
+	// mostMemory is the part of the memory that there is, in tenths, beyond which a
+	// store is likely to get the process killed.
 	mostMemory = 9
 )
 

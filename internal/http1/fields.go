@@ -8,8 +8,8 @@ type fieldState struct {
 	keepAlive     bool // Connection: keep-alive
 }
 
-// field takes a header line whose name ends at colon. A line is told by the
-// length of its name first, which spares nearly every comparison.
+// field takes a header line whose name ends at colon. The length of the name is
+// looked at first, which spares nearly every comparison.
 func (h *Head) field(s *fieldState, line []byte, colon int) *StatusError {
 	name := line[:colon]
 	switch colon {

@@ -96,10 +96,10 @@ func ParseHead(buf []byte, h *Head) (n int, err error) {
 }
 
 // resume looks at what has come since h.From, the start of a header line, and
-// reports whether the whole head is now worth parsing: it is complete, has
-// reached its limit, has a fault, which the whole parse then finds again, or a
-// line of which there may be one only, so that this happens few times. So each
-// line is checked once or twice before the head is complete, and once after.
+// reports whether it is time to parse the whole head: it is complete, has reached
+// its limit, or has a fault, which the parse then finds again. So does a line of
+// which there may be only one; since there may be only one, that happens few times.
+// Each line is thus checked once or twice before the head is complete, and once after.
 func resume(buf []byte, h *Head) bool {
 	if len(buf) == MaxHead || h.From > len(buf) {
 		return true

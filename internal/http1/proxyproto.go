@@ -100,8 +100,9 @@ type v1Line struct {
 	err  error
 }
 
-// family takes what comes before the addresses, or before UNKNOWN. What nearly
-// always comes is told by one comparison: five are an eighth of an IPv4 line.
+// family takes what comes before the addresses, or before UNKNOWN. One comparison
+// recognises what nearly always comes; the five that follow would take an eighth of
+// the time of a whole IPv4 line.
 func (l *v1Line) family() (v6, unknown bool) {
 	const v4Start, v6Start = v1Prefix + "TCP4 ", v1Prefix + "TCP6 "
 	if len(l.rest) >= len(v4Start) {

@@ -15,8 +15,7 @@ const (
 	version11  = "HTTP/1.1"
 	versionLen = len(version11)
 
-	// version11Word is version11 as a little-endian word, get and head their
-	// methods with the space that ends them.
+	// version11Word is version11, and getWord "GET ", as a little-endian word.
 	version11Word = 0x312e312f50545448
 	getWord       = 0x20544547
 )

@@ -42,9 +42,10 @@ const portMissing = -1
 // are kept apart until the end, so that the order of the parameters does not
 // decide which of several is reported.
 type required struct {
-	port                int // 0…65535, or portMissing
-	hashes              int // how many info_hash there were
-	hash, peerID, portF bittorrent.Failure
+	port   int // 0…65535, or portMissing
+	hashes int // how many info_hash there were
+
+	hashFailure, peerIDFailure, portFailure bittorrent.Failure
 }
 
 // ParseAnnounce parses the query of an announce, the part after the `?` as it
@@ -65,7 +66,7 @@ func ParseAnnounce(query []byte, r *bittorrent.AnnounceRequest) bittorrent.Failu
 			}
 		case 'p':
 			if rest, ok := takeFixed(query, namePeerID, &peerID); ok {
-				req.peerID = bittorrent.FailureNone
+				req.peerIDFailure = bittorrent.FailureNone
 				query = rest
 				continue
 			}
@@ -92,12 +93,12 @@ func (q *required) failure() bittorrent.Failure {
 		return bittorrent.FailureInfoHashMissing
 	case q.hashes > 1:
 		return bittorrent.FailureInfoHashDuplicate
-	case q.hash != bittorrent.FailureNone:
-		return q.hash
-	case q.peerID != bittorrent.FailureNone:
-		return q.peerID
-	case q.portF != bittorrent.FailureNone:
-		return q.portF
+	case q.hashFailure != bittorrent.FailureNone:
+		return q.hashFailure
+	case q.peerIDFailure != bittorrent.FailureNone:
+		return q.peerIDFailure
+	case q.portFailure != bittorrent.FailureNone:
+		return q.portFailure
 	case q.port == portMissing:
 		return bittorrent.FailurePortMissing
 	}
@@ -115,7 +116,7 @@ func parseParam(param []byte, r *bittorrent.AnnounceRequest, q *required) {
 		if v, ok := value(param, namePort); ok {
 			q.setPort(v)
 		} else if v, ok := value(param, namePeerID); ok {
-			q.peerID = parsePeerID(v)
+			q.peerIDFailure = parsePeerID(v)
 		}
 	case 'l':
 		if v, ok := value(param, nameLeft); ok {
@@ -146,7 +147,7 @@ func parseParam(param []byte, r *bittorrent.AnnounceRequest, q *required) {
 func parseI(param []byte, r *bittorrent.AnnounceRequest, q *required) {
 	if v, ok := value(param, nameInfoHash); ok {
 		q.hashes++
-		q.hash = parseInfoHash(v, &r.InfoHash)
+		q.hashFailure = parseInfoHash(v, &r.InfoHash)
 	} else if v, ok := value(param, nameIP); ok {
 		r.IP = claimedAddr(v)
 	} else if v, ok := value(param, nameIPv4); ok {
@@ -171,15 +172,15 @@ func parsePeerID(v []byte) bittorrent.Failure {
 
 // setPort takes one port parameter. The first failure stays.
 func (q *required) setPort(v []byte) {
-	if q.portF != bittorrent.FailureNone {
+	if q.portFailure != bittorrent.FailureNone {
 		return
 	}
 	n, ok := number(v, 65535)
 	switch {
 	case !ok || n > 65535:
-		q.portF = bittorrent.FailurePortInvalid
+		q.portFailure = bittorrent.FailurePortInvalid
 	case q.port != portMissing && q.port != n:
-		q.portF = bittorrent.FailurePortDuplicate
+		q.portFailure = bittorrent.FailurePortDuplicate
 	}
 	q.port = n
 }

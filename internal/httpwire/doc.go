@@ -1,6 +1,6 @@
-// Package httpwire is the HTTP tracker protocol as pure functions: the query
-// of an announce or a scrape to a request, and a reply to bencode and, for the
-// load tester, back.
+// Package httpwire is the HTTP tracker protocol as pure functions. They turn the
+// query of an announce or a scrape into a request, a reply into bencode and, for
+// the load tester, bencode back into a reply.
 //
 // Nothing here allocates but for growing the buffers it is handed, nothing
 // keeps a slice it was handed, and no input makes it panic.

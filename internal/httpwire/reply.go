@@ -103,11 +103,11 @@ func AppendScrapeReply(dst []byte, entries []bittorrent.ScrapeEntry, minRequestI
 }
 
 // AppendFailure appends a refusal as one bencoded dictionary and nothing after
-// it: `failure reason`, `interval`, `min interval` in seconds, since clients
-// that read no interval come back at their own. `retry in` (BEP 31) is the
-// string never for a permanent failure, and for one that passes the minutes of
-// minInterval, rounded up; as a string of digits like in the BEP's examples,
-// since there are clients that fail on a number.
+// it: `failure reason`, then `interval` and `min interval` in seconds, since
+// clients that are told no interval come back at one of their own. `retry in`
+// (BEP 31) is the string never for a permanent failure. For a temporary one it is
+// minInterval in minutes, rounded up, as a string of digits: that is how the BEP's
+// examples have it, and there are clients that fail on a number.
 func AppendFailure(dst []byte, f bittorrent.Failure, interval, minInterval time.Duration) []byte {
 	reason := f.Reason()
 	dst = slices.Grow(dst, announceFrame+len(reason))
@@ -123,7 +123,7 @@ func AppendFailure(dst []byte, f bittorrent.Failure, interval, minInterval time.
 	switch {
 	case f.Permanent():
 		dst = append(dst, "8:retry in5:never"...)
-	case f.Passing():
+	case f.Temporary():
 		var minutes [10]byte
 		dst = append(dst, "8:retry in"...)
 		dst = appendString(dst, appendInt(minutes[:0], seconds(minInterval+time.Minute-1)/60))

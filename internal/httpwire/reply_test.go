@@ -101,7 +101,7 @@ func TestAppendFailure(t *testing.T) {
 		switch {
 		case f.Permanent():
 			want = "5:nevere"
-		case f.Passing():
+		case f.Temporary():
 			want = "2:15e"
 		}
 		if retry != want {

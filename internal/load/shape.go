@@ -72,8 +72,8 @@ func (s *shape) left() uint64 {
 	return 16384 // as libtorrent says of a magnet link
 }
 
-// ClientNames returns the values that MixConfig.Client takes.
-func ClientNames() []string {
+// clientNames returns the values that MixConfig.Client takes.
+func clientNames() []string {
 	names := []string{clientMixed}
 	for _, s := range shapes() {
 		names = append(names, s.name)

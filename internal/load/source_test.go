@@ -13,7 +13,7 @@ import (
 
 // Every client's announce has to be readable, and mean what was meant.
 func TestEachClientsRequestsParse(t *testing.T) {
-	for _, name := range ClientNames() {
+	for _, name := range clientNames() {
 		t.Run(name, func(t *testing.T) {
 			cfg := DefaultConfig()
 			cfg.Mix.Client = name

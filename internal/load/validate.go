@@ -1,7 +1,6 @@
 package load
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -27,10 +26,6 @@ const (
 	sourceProxyV2   = "proxy-v2"
 )
 
-// ErrRemote is returned by CheckTarget for an address that is not this
-// machine's.
-var ErrRemote = errors.New("the target is not a loopback address")
-
 // CheckTarget refuses targets that are not loopback: a load test against
 // somebody else's tracker is an attack on it.
 func CheckTarget(address string) error {
@@ -39,8 +34,8 @@ func CheckTarget(address string) error {
 		return fmt.Errorf("server_address = %q: needs an address and port such as \"127.0.0.1:3000\"", address)
 	}
 	if !ap.Addr().Unmap().IsLoopback() {
-		return fmt.Errorf("server_address = %q: %w: a load test takes a tracker's whole capacity, so it runs "+
-			"against this machine only; --allow-remote lifts that, for trackers of your own", address, ErrRemote)
+		return fmt.Errorf("server_address = %q: the target is not a loopback address: a load test takes a tracker's "+
+			"whole capacity, so it runs against this machine only; --allow-remote lifts that, for trackers of your own", address)
 	}
 	return nil
 }
@@ -125,7 +120,7 @@ func (c *PeerConfig) validate(p *problems) {
 }
 
 func (m *MixConfig) validate(p *problems) {
-	p.oneOf("mix.client", m.Client, ClientNames()...)
+	p.oneOf("mix.client", m.Client, clientNames()...)
 	for _, n := range m.NumWant {
 		if n < -1 || n > maxNumWant {
 			p.add("mix.numwant", m.NumWant, fmt.Sprintf("numbers from -1 to %d", maxNumWant))

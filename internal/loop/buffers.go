@@ -22,9 +22,9 @@ type Budget struct {
 	lent  atomic.Int64
 }
 
-// Take lends n bytes that are not of Buffers. It is false when the budget is
-// used up; otherwise the caller gives them back by Give. Like a slice, n may be
-// larger than the budget.
+// Take lends n bytes of memory that is not Buffers'. It reports false when more than
+// the budget is lent already; otherwise the caller gives them back by Give. The last
+// loan may exceed the budget, by whatever its size is.
 func (b *Budget) Take(n int) bool {
 	if b.lent.Add(int64(n)) > int64(n)+b.limit {
 		b.lent.Add(int64(-n))

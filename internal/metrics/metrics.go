@@ -88,9 +88,9 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
 		// One broken value must not hide all others.
 		ErrorHandling: promhttp.ContinueOnError,
-		// Prometheus always asks for gzip. To make 5 of 26 KB on what is mostly
-		// this machine's own network takes as long as all the rest of a scrape,
-		// from the processors that serve.
+		// Prometheus always asks for gzip. Compressing 26 KB to 5, mostly for this
+		// machine's own network, would take as long as all the rest of a scrape, on
+		// the processors that serve clients.
 		DisableCompression: true,
 		// A scraper that hangs must not pile up scrapes.
 		MaxRequestsInFlight: maxScrapes,

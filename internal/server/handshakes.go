@@ -55,8 +55,8 @@ func (h *handshakes) giveWay() {
 	}
 }
 
-// end is for what begin has returned, when the handshake is over, and what comes after
-// one that failed. It reports whether it had to give way.
+// end takes back what begin returned, once the handshake is over, and where it failed
+// also what comes after it. It reports whether it had to give way.
 func (h *handshakes) end(e *list.Element) (outlasted bool) {
 	h.mu.Lock()
 	c := e.Value.(*conn)

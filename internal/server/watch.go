@@ -17,8 +17,8 @@ const (
 	reclaimFrom = 4 << 20
 )
 
-// A watch says in the log what proxies do wrong, which an operator must know and can
-// change. What limits refuse, whoever reads Stats can say.
+// A watch logs what proxies do wrong, which an operator must know and can change. What
+// limits refuse is in Stats, for others to log.
 type watch struct {
 	s *Server
 

@@ -269,9 +269,9 @@ func (w *wire) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// widen takes what crypto/tls's buffer is of the budget, by the room that it has
-// for n more bytes. It has made that as large as the record that its peer has
-// announced, and keeps it for as long as the connection lives.
+// widen charges crypto/tls's read buffer to the budget. Its size is judged by the room
+// for n more bytes that it has: crypto/tls makes it as large as the record that its
+// peer has announced, and keeps it for as long as the connection lives.
 func (w *wire) widen(n int) error {
 	if n <= uncounted/2 || 2*n <= w.wide {
 		return nil
