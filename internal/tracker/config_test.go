@@ -75,20 +75,6 @@ func TestNewWantsAStore(t *testing.T) {
 	}
 }
 
-func TestPrivatePeersText(t *testing.T) {
-	for _, p := range []tracker.PrivatePeers{tracker.PrivatePeersAuto, tracker.PrivatePeersAlways, tracker.PrivatePeersNever} {
-		text, err := p.MarshalText()
-		var back tracker.PrivatePeers
-		if errBack := back.UnmarshalText(text); err != nil || errBack != nil || back != p {
-			t.Errorf("%v: %q, %v, back %v, %v", p, text, err, back, errBack)
-		}
-	}
-	var p tracker.PrivatePeers
-	if err := p.UnmarshalText([]byte("sometimes")); err == nil {
-		t.Error("sometimes was taken")
-	}
-}
-
 func mustStore(t *testing.T) *swarm.Store {
 	t.Helper()
 	s, err := swarm.New(swarm.DefaultConfig())

@@ -123,7 +123,7 @@ func TestPrivatePeers(t *testing.T) {
 		{tracker.PrivatePeersNever, []int{1, 1, 1, 1, 1, 1}},
 	} {
 		for i, client := range clients {
-			t.Run(tc.mode.String()+" to "+client, func(t *testing.T) {
+			t.Run([]string{"auto", "always", "never"}[tc.mode]+" to "+client, func(t *testing.T) {
 				cfg := steady()
 				cfg.PrivatePeers = tc.mode
 				f := newFixture(t, cfg, nil)

@@ -1,9 +1,6 @@
 package tracker
 
-import (
-	"fmt"
-	"net/netip"
-)
+import "net/netip"
 
 // PrivatePeers says to whom the addresses in a swarm that are not public are given:
 // private, shared (RFC 6598), loopback and link-local ones. A stranger cannot reach
@@ -19,40 +16,7 @@ const (
 	PrivatePeersNever
 )
 
-var privatePeersNames = [...]string{
-	PrivatePeersAuto:   "auto",
-	PrivatePeersAlways: "always",
-	PrivatePeersNever:  "never",
-}
-
-func (p PrivatePeers) valid() bool { return int(p) < len(privatePeersNames) }
-
-// String returns the value as the configuration writes it.
-func (p PrivatePeers) String() string {
-	if !p.valid() {
-		return fmt.Sprintf("PrivatePeers(%d)", uint8(p))
-	}
-	return privatePeersNames[p]
-}
-
-// MarshalText is String, for encoders.
-func (p PrivatePeers) MarshalText() ([]byte, error) {
-	if !p.valid() {
-		return nil, fmt.Errorf("hand_out_private_addresses has no value %d", uint8(p))
-	}
-	return []byte(privatePeersNames[p]), nil
-}
-
-// UnmarshalText reads auto, always or never.
-func (p *PrivatePeers) UnmarshalText(text []byte) error {
-	for i, name := range privatePeersNames {
-		if string(text) == name {
-			*p = PrivatePeers(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("hand_out_private_addresses = %q: give auto, always or never", text)
-}
+func (p PrivatePeers) valid() bool { return p <= PrivatePeersNever }
 
 // isPublic reports whether addr can be reached, and is the same, all over the
 // internet. addr is unmapped and without zone. Not public are, of IPv6,
