@@ -23,7 +23,7 @@ func newPage() (http.Handler, error) {
 		return nil, err
 	}
 	hashes := make(map[string]string)
-	for _, name := range []string{"dashboard.css", "dashboard.js"} {
+	for _, name := range []string{"dashboard.css", "numbers.js", "dashboard.js"} {
 		part, err := read(name)
 		if err != nil {
 			return nil, err
@@ -39,7 +39,7 @@ func newPage() (http.Handler, error) {
 	policy := strings.Join([]string{
 		"default-src 'none'",
 		"style-src " + hashes["dashboard.css"],
-		"script-src " + hashes["dashboard.js"],
+		"script-src " + hashes["numbers.js"] + " " + hashes["dashboard.js"],
 		"connect-src 'self'",
 		"img-src data:",
 		"base-uri 'none'",

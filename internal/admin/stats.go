@@ -77,6 +77,8 @@ type Store struct {
 	Leechers         int      `json:"leechers"`
 	MemoryBytes      int64    `json:"memory_bytes"`
 	MemoryLimitBytes int64    `json:"memory_limit_bytes"` // 0: none
+	TorrentLimit     int      `json:"torrent_limit"`      // 0: none
+	RefusedTorrents  uint64   `json:"refused_torrents"`   // announces of new ones when the store was full
 	ExpiredPeers     uint64   `json:"expired_peers"`
 }
 
@@ -85,7 +87,8 @@ type Connections struct {
 	Open          uint64   `json:"open"`
 	Limit         uint64   `json:"limit"` // 0: none
 	Accepted      Families `json:"accepted"`
-	Closed        []Count  `json:"closed"` // by reason
+	Closed        []Count  `json:"closed"`  // by reason
+	Refused       []Count  `json:"refused"` // connections and requests over a limit, by the limit
 	BytesReceived uint64   `json:"bytes_received"`
 	BytesSent     uint64   `json:"bytes_sent"`
 }

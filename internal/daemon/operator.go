@@ -165,6 +165,8 @@ func (d *Daemon) addParts(s *admin.Stats) {
 		Leechers:         store.Leechers,
 		MemoryBytes:      store.Memory,
 		MemoryLimitBytes: d.memoryLimit,
+		TorrentLimit:     d.cfg.Protocol.MaxTorrents,
+		RefusedTorrents:  store.RefusedTorrents,
 		ExpiredPeers:     store.ExpiredPeers,
 	}
 	server := d.server.Stats()
@@ -177,6 +179,9 @@ func (d *Daemon) addParts(s *admin.Stats) {
 	}
 	for _, c := range server.Ended {
 		s.Connections.Closed = append(s.Connections.Closed, admin.Count(c))
+	}
+	for _, c := range server.Refused {
+		s.Connections.Refused = append(s.Connections.Refused, admin.Count(c))
 	}
 	if d.keeper != nil {
 		w := d.keeper.writes()

@@ -7,41 +7,6 @@ const keptSeconds = 3600;
 const patience = 5000; // ms: a tracker that hangs answers never
 const $ = id => document.getElementById(id);
 
-// ---- numbers as people read them ----
-
-// scaled writes three digits of a number below 1000.
-const scaled = n => round(n, n < 10 ? 2 : n < 100 ? 1 : 0);
-const round = (n, digits) => n.toLocaleString("en-US", {maximumFractionDigits: digits, minimumFractionDigits: 0});
-function short(n) {
-  for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e4]]) {
-    if (Math.abs(n) >= size) return [scaled(n / (unit === "k" ? 1e3 : size)), unit];
-  }
-  return [round(n, n !== 0 && Math.abs(n) < 10 ? 1 : 0), ""];
-}
-function bytes(n) {
-  for (const [unit, size] of [["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 2 ** 10]]) {
-    if (n >= size) return [scaled(n / size), unit];
-  }
-  return [round(n, 0), "B"];
-}
-// micros writes a time; 0 is that of no request.
-function micros(n) {
-  if (n === 0) return ["–", ""];
-  if (n >= 1000) return [round(n / 1000, 1), "ms"];
-  return [round(n, n < 10 ? 2 : 0), "µs"];
-}
-function duration(s) {
-  const d = Math.floor(s / 86400), h = Math.floor(s % 86400 / 3600), m = Math.floor(s % 3600 / 60);
-  if (d) return `${d} d ${h} h`;
-  if (h) return `${h} h ${m} min`;
-  if (m) return `${m} min ${Math.floor(s % 60)} s`;
-  return `${Math.floor(s)} s`;
-}
-const percent = share => round(share * 100, 0) + " %";
-const joined = pair => pair[1] ? pair[0] + " " + pair[1] : pair[0];
-const words = label => label.replaceAll("_", " ");
-const both = families => families.ipv4 + families.ipv6;
-
 // ---- tiles ----
 
 // What is shown above; key names the series of history.json.
@@ -82,6 +47,7 @@ for (const t of tiles) {
   t.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   t.svg.setAttribute("preserveAspectRatio", "none");
   t.svg.setAttribute("role", "img");
+  t.svg.setAttribute("aria-label", t.title);
   t.fill = shape(t.svg, "path", "fill");
   if (t.second) t.dashed = shape(t.svg, "path", "second");
   t.stroke = shape(t.svg, "path", "stroke");
@@ -89,8 +55,10 @@ for (const t of tiles) {
   t.cursor.setAttribute("visibility", "hidden");
   card.append(head, t.number, t.note, t.svg);
   $("tiles").append(card);
+  t.svg.setAttribute("tabindex", "0");
   t.svg.addEventListener("pointermove", e => pointAt(t, e));
-  t.svg.addEventListener("pointerleave", () => { t.pointed = undefined; draw(); });
+  t.svg.addEventListener("keydown", e => stepFrom(t, e));
+  for (const end of ["pointerleave", "blur"]) t.svg.addEventListener(end, () => { t.pointed = undefined; draw(); });
 }
 
 // ---- the series ----
@@ -98,6 +66,7 @@ for (const t of tiles) {
 let points = [];      // {time, and each series' value}
 let span = keptSeconds;
 let latest;           // the newest stats
+let recent = [];      // those of the last minute, oldest first
 let freshness = "";   // when those were
 
 function shown() {
@@ -114,11 +83,18 @@ function drawTile(t, list) {
   const newest = list[list.length - 1];
   const at = list.find(p => p.time === t.pointed) || newest;
   // The newest stats may be fresher than the newest point, which needs two.
-  const [value, unit] = t.show(t.level && at === newest && latest ? levels(latest)[t.key] : at[t.key]);
+  const number = t.level && at === newest && latest ? levels(latest)[t.key] : at?.[t.key];
+  const [value, unit] = number === undefined ? ["–", ""] : t.show(number);
   t.number.replaceChildren(value, element("small", "", unit + t.unit));
-  t.at.textContent = at === newest ? "" : new Date(at.time * 1000).toLocaleTimeString();
   const values = list.map(p => p[t.key]);
   const high = Math.max(...values), low = t.level ? Math.min(...values) : 0;
+  t.at.textContent = !newest ? "" : at === newest ? "peak " + joined(t.show(high)) : new Date(at.time * 1000).toLocaleTimeString();
+  t.at.classList.toggle("peak", at === newest);
+  if (!newest) {
+    for (const line of t.svg.querySelectorAll("path")) line.removeAttribute("d");
+    t.svg.setAttribute("aria-label", t.title + ": nothing yet");
+    return;
+  }
   // Levels are drawn within what they span, but not so close that noise looks
   // like a storm.
   const top = Math.max(high, low * 1.02, 1e-9) * 1.04, bottom = t.level ? Math.min(low, high * .9) * .98 : 0;
@@ -131,7 +107,8 @@ function drawTile(t, list) {
   if (t.second) t.dashed.setAttribute("d", path(list, t.second, x, y));
   t.cursor.setAttribute("visibility", at === newest ? "hidden" : "visible");
   for (const [name, v] of [["x1", x(at)], ["x2", x(at)], ["y1", 0], ["y2", height]]) t.cursor.setAttribute(name, v);
-  t.svg.setAttribute("aria-label", `${t.title}: from ${joined(t.show(low))} to ${joined(t.show(high))}`);
+  const seen = at === newest ? "" : `${joined([value, unit + t.unit])} at ${t.at.textContent}, `;
+  t.svg.setAttribute("aria-label", `${t.title}: ${seen}from ${joined(t.show(low))} to ${joined(t.show(high))}${t.unit}`);
 }
 
 function pointAt(t, event) {
@@ -146,49 +123,25 @@ function pointAt(t, event) {
   drawTile(t, list);
 }
 
+// stepFrom goes to the point beside the one that is shown, by the arrow keys.
+function stepFrom(t, event) {
+  const list = shown(), step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
+  if (!step || list.length < 2) return;
+  event.preventDefault();
+  const found = list.findIndex(p => p.time === t.pointed), at = found < 0 ? list.length - 1 : found;
+  const next = Math.min(Math.max(at + step, 0), list.length - 1);
+  t.pointed = next === list.length - 1 ? undefined : list[next].time;
+  drawTile(t, list);
+}
+
 function draw() {
   const list = shown();
-  if (list.length) for (const t of tiles) drawTile(t, list);
+  for (const t of tiles) drawTile(t, list);
   // A young tracker's curves are shorter than the time that was chosen.
   $("fresh").textContent = freshness + (list.length > 1 ? `, curves of the last ${duration(list[list.length - 1].time - list[0].time)}` : "");
 }
 
 // ---- from stats.json ----
-
-function quantile(bounds, deltas, share) {
-  const total = deltas.reduce((a, b) => a + b, 0);
-  let sum = 0;
-  for (let i = 0; total && i < deltas.length; i++) {
-    sum += deltas[i];
-    if (sum >= total * share) return bounds[Math.min(i, bounds.length - 1)];
-  }
-  return 0;
-}
-
-// pointFrom makes what history.json would say of the time between two stats.
-function pointFrom(s, before) {
-  const seconds = (Date.parse(s.time) - Date.parse(before.time)) / 1000;
-  if (!(seconds > 0)) return null;
-  const rate = value => Math.max(value(s) - value(before), 0) / seconds;
-  const deltas = s.latency.buckets.map((n, i) => n - before.latency.buckets[i]);
-  return {
-    time: Date.parse(s.time) / 1000,
-    announces_per_second: rate(s => both(s.announces.total)),
-    scrapes_per_second: rate(s => both(s.scrapes.total)),
-    failures_per_second: rate(s => both(s.announces.failed) + both(s.scrapes.failed)),
-    latency_p50_us: quantile(s.latency.bounds_us, deltas, .5),
-    latency_p99_us: quantile(s.latency.bounds_us, deltas, .99),
-    ...levels(s),
-  };
-}
-
-// levels are the quantities that are no rates.
-function levels(s) {
-  return {
-    peers: both(s.store.peers), torrents: s.store.torrents,
-    connections: s.connections.open, resident_bytes: s.process.resident_bytes || 0,
-  };
-}
 
 // bars lists counts, most first, without those that are 0.
 function bars(id, counts, none) {
@@ -216,31 +169,6 @@ function split(oneName, one, twoName, two) {
   return box;
 }
 
-const daysLeft = (cert, s) => Math.floor((Date.parse(cert.expiry) - Date.parse(s.time)) / 864e5);
-const ago = (time, s) => duration(Math.max(Date.parse(s.time) - Date.parse(time), 0) / 1000) + " ago";
-
-// warnings are what an operator should look at although the tracker serves. Shares
-// are those of the alerts for Prometheus, deploy/prometheus/alerts.yml.
-function warnings(s, before) {
-  const list = [], c = s.connections, m = s.store, last = points[points.length - 1];
-  if (s.access_list?.stale) list.push("The file of the access list is refused, and the list before it stays in force. The log names the bad lines.");
-  if (s.snapshot?.failed) list.push(`The last snapshot was not written; the log says why. A restart would bring back ${s.snapshot.written ? "the one before it" : "nothing"}.`);
-  for (const cert of s.certificates || []) {
-    const days = daysLeft(cert, s);
-    if (days < 14) list.push(`The certificate ${cert.name} ${days < 0 ? "has expired" : `expires in ${days} days`}.`);
-  }
-  if (m.memory_limit_bytes && m.memory_bytes > .9 * m.memory_limit_bytes) list.push(`The swarms take ${percent(m.memory_bytes / m.memory_limit_bytes)} of their memory. At the limit new torrents are refused.`);
-  if (c.limit && c.open > .9 * c.limit) list.push(`${percent(c.open / c.limit)} of the allowed connections are open. At the limit new ones are refused.`);
-  const asked = last ? last.announces_per_second + last.scrapes_per_second : 0;
-  if (before && asked > 1 && last.failures_per_second > .5 * asked) {
-    const old = Object.fromEntries((before.failures || []).map(f => [f.label, f.value]));
-    const recent = (s.failures || []).map(f => ({label: f.label, value: f.value - (old[f.label] || 0)}));
-    const most = recent.reduce((a, b) => b.value > a.value ? b : a, {label: "", value: 0});
-    list.push(`${percent(last.failures_per_second / asked)} of the requests are refused, most of them with the reason “${words(most.label)}”.`);
-  }
-  return list;
-}
-
 function facts(s) {
   const rows = [], c = s.connections;
   const add = (name, value, warn, title) => {
@@ -260,8 +188,7 @@ function facts(s) {
   else if (!s.snapshot.written) add("Snapshot", "none yet", s.snapshot.failed);
   else addTime("Snapshot", s.snapshot.written, s.snapshot.failed && ", newer failed");
   for (const cert of s.certificates || []) {
-    const days = daysLeft(cert, s);
-    add("Certificate " + cert.name, days < 0 ? "has expired" : `${days} days left`, days < 14);
+    add("Certificate " + cert.name, hasExpired(cert, s) ? "has expired" : left(cert, s) + " left", endsSoon(cert, s));
   }
   add("Peers handed out", joined(short(s.peers_sent)));
   add("Peers expired", joined(short(s.store.expired_peers)));
@@ -273,17 +200,18 @@ function facts(s) {
   $("facts").replaceChildren(...rows);
 }
 
-// say shows lines in a box, or hides it.
-function say(id, lines) {
-  $(id).hidden = !lines.length;
+// say shows sentences in a box, or hides it.
+function say(id, sentences) {
+  $(id).hidden = !sentences.length;
   // Written only when it changes: a screen reader says it again each time.
-  if ($(id).textContent !== lines.join("\n")) $(id).textContent = lines.join("\n");
+  if ($(id).textContent !== sentences.join("")) $(id).replaceChildren(...sentences.map(s => element("p", "", s)));
 }
 
-function showStats(s, before) {
-  setState(s.state);
+function showStats(s) {
+  const before = recent[0] === s ? undefined : recent[0], wrong = warnings(s, before);
+  setState(s.state, wrong.length > 0);
   say("problem", s.problems || []);
-  say("warning", warnings(s, before));
+  say("warning", wrong);
   const commit = (s.build.commit || "").slice(0, 7);
   $("build").textContent = s.build.version + (commit && !s.build.version.includes(commit) ? ` (${commit})` : "");
   $("uptime").textContent = duration(s.uptime_seconds);
@@ -291,6 +219,7 @@ function showStats(s, before) {
   bars("failures", s.failures, "none so far");
   bars("events", s.events, "none so far");
   bars("closed", s.connections.closed, "none so far");
+  bars("limited", s.connections.refused, "none so far");
   $("swarms").replaceChildren(
     split("seeders", s.store.seeders, "leechers", s.store.leechers),
     split("IPv4 peers", s.store.peers.ipv4, "IPv6 peers", s.store.peers.ipv6),
@@ -303,16 +232,19 @@ function showStats(s, before) {
     peers: `${joined(short(s.store.seeders))} seeders`,
     connections: s.connections.limit ? `of ${joined(short(s.connections.limit))} allowed` : "no limit",
     resident_bytes: `swarms ${joined(bytes(s.store.memory_bytes))}` + (s.store.memory_limit_bytes ? ` of ${joined(bytes(s.store.memory_limit_bytes))}` : ""),
-    torrents: s.store.torrents ? `${round(both(s.store.peers) / s.store.torrents, 1)} peers on average` : "",
+    torrents: [
+      s.store.torrents && `${round(both(s.store.peers) / s.store.torrents, 1)} peers on average`,
+      s.store.torrent_limit && `${joined(short(s.store.torrent_limit))} allowed`,
+    ].filter(Boolean).join(", "),
   };
   for (const t of tiles) if (notes[t.key] !== undefined) t.note.textContent = notes[t.key];
   const last = points[points.length - 1];
-  if (last) tiles[3].note.textContent = `p50 ${joined(micros(last.latency_p50_us))}`;
+  tiles[3].note.textContent = last ? `p50 ${joined(micros(last.latency_p50_us))}` : "";
 }
 
-function setState(state) {
+function setState(state, wrong) {
   $("state").textContent = state;
-  document.title = (state === "ready" ? "" : state + ": ") + location.host + " – Spate";
+  document.title = (state !== "ready" ? state + ": " : wrong ? "(!) " : "") + location.host + " – Spate";
   $("state").className = "pill " + state;
   document.body.classList.toggle("stale", state === "unreachable");
 }
@@ -320,12 +252,13 @@ function setState(state) {
 // ---- asking ----
 
 class Refused extends Error {}
+class Unhappy extends Error {}
 
 async function get(name) {
   const token = sessionStorage.getItem(tokenKey);
   const reply = await fetch(name, {headers: token ? {Authorization: "Bearer " + token} : {}, cache: "no-store", signal: AbortSignal.timeout(patience)});
   if (reply.status === 401) throw new Refused(token ? "wrong" : "missing");
-  if (!reply.ok) throw new Error(`${name}: status ${reply.status}`);
+  if (!reply.ok) throw new Unhappy(`${name}: status ${reply.status}`);
   return reply.json();
 }
 
@@ -343,38 +276,44 @@ $("ask").addEventListener("cancel", e => e.preventDefault());
 async function loadHistory() {
   const h = await get("history.json");
   const keys = Object.keys(h).filter(k => Array.isArray(h[k]) && k !== "time");
+  [latest, recent] = [undefined, []]; // rates go on from the next stats
   points = h.time.map((time, i) => Object.fromEntries([["time", time], ...keys.map(k => [k, h[k][i]])]));
   return h.step_seconds * 1000;
 }
 
 async function poll() {
   const s = await get("stats.json");
-  const before = latest && s.started === latest.started ? latest : undefined;
-  if (before) {
-    const p = pointFrom(s, before);
-    if (p) points.push(p);
-    points = points.filter(q => q.time >= points[points.length - 1].time - keptSeconds);
-  } else if (latest) {
-    points = []; // another process: its counters start anew
+  const now = Date.parse(s.time);
+  if (latest && s.started !== latest.started) {
+    await loadHistory(); // another process: its counters start anew
+  } else {
+    const p = latest && pointFrom(s, latest);
+    // Where the tracker's clock was set back, points of its future go.
+    if (p) points = [...points.filter(q => q.time < p.time && q.time >= p.time - keptSeconds), p];
   }
+  recent = [...recent.filter(r => Date.parse(r.time) < now && Date.parse(r.time) >= now - 60e3), s];
   latest = s;
-  showStats(s, before);
+  showStats(s);
   draw();
 }
 
 async function run() {
-  let step = 0;
+  let step = 0, asked = 0;
   const wait = ms => new Promise(done => setTimeout(done, ms));
   for (;;) {
     try {
-      if (!step) step = await loadHistory();
+      // What was missed, by a pause or while the page was asleep, the tracker knows.
+      if (!step || Date.now() - asked > 3 * step) step = await loadHistory();
+      asked = Date.now();
       await poll();
       // The second look comes early, so that rates are there soon.
       await wait(points.length ? step : 1000);
     } catch (err) {
       if (err instanceof Refused) { await askToken(err.message); continue; }
+      step = 0;
       setState("unreachable");
-      if (latest) say("problem", ["The tracker gives no answer. What is shown is of " + new Date(latest.time).toLocaleTimeString() + "."]);
+      say("problem", [`The tracker gives no answer${err instanceof Unhappy ? ` (${err.message})` : ""}. It is asked again every few seconds.` + (latest ? ` What is shown is of ${new Date(latest.time).toLocaleTimeString()}.` : "")]);
+      say("warning", []);
       await wait(3000);
     }
   }
@@ -392,9 +331,13 @@ for (const a of document.querySelectorAll("footer a")) a.addEventListener("click
   const token = sessionStorage.getItem(tokenKey);
   if (!token) return;
   e.preventDefault();
-  const reply = await fetch(a.href, {headers: {Authorization: "Bearer " + token}});
-  const text = new Blob([await reply.text()], {type: "text/plain"});
-  window.open(URL.createObjectURL(text));
+  try {
+    const reply = await fetch(a.href, {headers: {Authorization: "Bearer " + token}});
+    const text = new Blob([await reply.text()], {type: "text/plain"});
+    window.open(URL.createObjectURL(text));
+  } catch {
+    setState("unreachable"); // the next question says more
+  }
 });
 
 run();
