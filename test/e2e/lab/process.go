@@ -31,10 +31,11 @@ type Process struct {
 
 // Command describes a program to run.
 type Command struct {
-	Path string   // name or path of the program
-	Args []string // without the program itself
-	Home string   // directory for HOME and the XDG directories; also the working directory
-	Env  []string // in addition, as name=value
+	Path  string     // name or path of the program
+	Args  []string   // without the program itself
+	Home  string     // directory for HOME and the XDG directories; also the working directory
+	Env   []string   // in addition, as name=value
+	Files []*os.File // which the program has as descriptors from 3 on
 }
 
 // Start runs a program on the host. It is killed when the test ends, unless it
@@ -94,6 +95,7 @@ func (h *Host) command(c Command) *exec.Cmd {
 		"XDG_CONFIG_HOME=" + c.Home, "XDG_DATA_HOME=" + c.Home, "XDG_CACHE_HOME=" + c.Home,
 	}, c.Env...)
 	cmd.Dir = c.Home
+	cmd.ExtraFiles = c.Files
 	return cmd
 }
 
@@ -128,6 +130,9 @@ func (p *Process) Err() error {
 		return nil
 	}
 }
+
+// Done returns a channel that is closed when the program has ended.
+func (p *Process) Done() <-chan struct{} { return p.exited }
 
 // Log returns all that the program has written to its standard output and error.
 func (p *Process) Log(t testing.TB) string {
