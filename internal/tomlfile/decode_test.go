@@ -1,6 +1,7 @@
 package tomlfile
 
 import (
+	"bytes"
 	"math"
 	"net/netip"
 	"reflect"
@@ -125,4 +126,28 @@ func TestDisplayKey(t *testing.T) {
 			t.Errorf("DisplayKey(%q) = %q, want %q", path, got, want)
 		}
 	}
+}
+
+// FuzzDecode: no file crashes it, and a problem is in a line of the file.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{
+		"word = 'two'\ncount = 0x9\nany = -3\nshare = 1e3\nat = '[::1]:80'\nsecret = \"\"\"a\nb\"\"\"\n",
+		"part.numbers = [1, inf, -nan, 0.5]\n[part.names]\n'a.b' = 'c'\na.b = 1\n",
+		"[[parts]]\nnames = {x = 'y'}\nwhole = [\n0b11, # a comment\n]\n[parts.names]\n[[parts]]\nlists = [['a'], []]\n",
+		"parts = [{flag = true, names.a = 'b'}, 3]\n[at]\n[[part]]\n[word.x]\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var v form
+		source, problems := Decode("f", data, &v)
+		for _, p := range problems {
+			if p.Line < 0 || p.Line > bytes.Count(data, []byte("\n"))+1 || p.Text == "" || p.File != "f" {
+				t.Errorf("problem %+v", p)
+			}
+		}
+		if len(problems) == 0 && v.Word != "" && !source.IsSet("word") {
+			t.Error("word came from nowhere")
+		}
+	})
 }
