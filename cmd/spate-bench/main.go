@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"spate/internal/bench"
+	"spate/internal/files"
 )
 
 // version and commit are set by the linker.
@@ -153,7 +154,7 @@ func (o *options) measure(ctx context.Context, stdout, stderr io.Writer) error {
 func (o *options) write(result *bench.Result, stdout io.Writer) error {
 	var errs []error
 	if o.json != "" {
-		errs = append(errs, writeTo(o.json, result.Write))
+		errs = append(errs, files.Write(o.json, result.Write))
 	}
 	if o.plots != "" {
 		err := os.MkdirAll(o.plots, 0o755)
@@ -169,21 +170,9 @@ func (o *options) write(result *bench.Result, stdout io.Writer) error {
 		return err
 	}
 	if o.markdown != "" {
-		errs = append(errs, writeTo(o.markdown, tables))
+		errs = append(errs, files.Write(o.markdown, tables))
 	} else {
 		errs = append(errs, tables(stdout))
 	}
 	return errors.Join(errs...)
-}
-
-func writeTo(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	if err := write(f); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
 }

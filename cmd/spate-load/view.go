@@ -135,7 +135,7 @@ func (o *options) write(r *load.Report, stdout io.Writer) error {
 		}
 	}
 	if o.histogram != "" {
-		if err := writeTo(o.histogram, r.WriteHistogram); err != nil {
+		if err := files.Write(o.histogram, r.WriteHistogram); err != nil {
 			return err
 		}
 	}
@@ -143,16 +143,4 @@ func (o *options) write(r *load.Report, stdout io.Writer) error {
 		return r.Plot(o.plot)
 	}
 	return nil
-}
-
-func writeTo(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	if err := write(f); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
 }

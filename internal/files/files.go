@@ -127,3 +127,13 @@ func CheckWritable(paths ...string) error {
 	}
 	return nil
 }
+
+// Write makes the file at path, or empties it, and has write fill it. Errors are those of
+// write, or *os.PathError.
+func Write(path string, write func(io.Writer) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
+}

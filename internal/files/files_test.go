@@ -2,9 +2,11 @@ package files
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 )
@@ -96,5 +98,30 @@ func TestCheckWritable(t *testing.T) {
 		if err := CheckWritable(kept, path); !errors.As(err, &failed) || failed.Path != path {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+}
+
+func TestWrite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("a longer text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := func(w io.Writer) error { _, err := io.WriteString(w, "text"); return err }
+	if err := Write(path, text); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "text" {
+		t.Errorf("it holds %q, %v", got, err)
+	}
+	failed := errors.New("no")
+	if err := Write(path, func(io.Writer) error { return failed }); !errors.Is(err, failed) {
+		t.Errorf("a failed write: %v", err)
+	}
+	var named *fs.PathError
+	if err := Write("/dev/full", text); runtime.GOOS == "linux" && (!errors.As(err, &named) || named.Path != "/dev/full") {
+		t.Errorf("a full disk: %v", err)
+	}
+	if err := Write(filepath.Join(path, "under"), text); !errors.As(err, &named) {
+		t.Errorf("nowhere: %v", err)
 	}
 }
