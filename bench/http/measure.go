@@ -105,10 +105,12 @@ func (s *settings) load(c *contender, w workload, address string, d time.Duratio
 // wrk loads a server for some time with a script's requests and returns the number of
 // its answers.
 func (s *settings) wrk(core int, w workload, address string, d time.Duration, script string, args ...string) (int, string, error) {
-	cmd := exec.Command("wrk", append([]string{"-t1", "-c", strconv.Itoa(w.connections),
+	cmd := exec.Command("wrk", append([]string{
+		"-t1", "-c", strconv.Itoa(w.connections),
 		"-d", strconv.Itoa(int(d.Seconds())) + "s",
 		"-s", filepath.Join(s.dir, script),
-		"http://" + address, "--"}, args...)...)
+		"http://" + address, "--",
+	}, args...)...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := startOn([]int{core}, cmd); err != nil {
