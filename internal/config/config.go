@@ -223,8 +223,9 @@ type Limits struct {
 	HeadTimeout int `toml:"head_timeout" range:"1..3600"`
 	// Seconds that a client may take to receive a reply.
 	WriteTimeout int `toml:"write_timeout" range:"1..3600"`
-	// Seconds that a stop may take: what was received is answered, then all
-	// connections end.
+	// Seconds that a stop may take. For its first 0.3 seconds, or a quarter of it
+	// if that is less, kept connections may ask once more; idle ones end then, and
+	// the others when what they have begun is answered.
 	ShutdownTimeout int `toml:"shutdown_timeout" range:"1..3600"`
 	// Requests on one connection, after which it is closed. 0 is no limit.
 	MaxRequestsPerConnection int `toml:"max_requests_per_connection" range:"0..2147483647"`

@@ -63,7 +63,7 @@ var docs = map[string]string{
 	"Limits":                              "What one client may cost. On SIGUSR1 the file is read again, unless privileges\nwere dropped: the limits of connections and of requests a second change, timeouts\nand max_requests_per_connection wait for a restart.",
 	"Limits.HeadTimeout":                  "Seconds from a connection's start, or from the first byte of a later\nrequest, until the whole request has to be there.",
 	"Limits.WriteTimeout":                 "Seconds that a client may take to receive a reply.",
-	"Limits.ShutdownTimeout":              "Seconds that a stop may take: what was received is answered, then all\nconnections end.",
+	"Limits.ShutdownTimeout":              "Seconds that a stop may take. For its first 0.3 seconds, or a quarter of it\nif that is less, kept connections may ask once more; idle ones end then, and\nthe others when what they have begun is answered.",
 	"Limits.MaxRequestsPerConnection":     "Requests on one connection, after which it is closed. 0 is no limit.",
 	"Limits.MaxConnections":               "Connections that may be open at once. 0 is as many as the process may have\nopen files.",
 	"Limits.MaxConnectionsPerIP":          "Connections that one address may have open at once. Here and below, an\naddress is an IPv4 address or an IPv6 /64, and 0 is no limit. No honest\nnetwork of hundreds of clients behind one address meets these limits.",

@@ -119,16 +119,9 @@ func (p *Poller) control(name string, op uintptr, fd int, interest Interest, tok
 // concurrently with everything but Close.
 func (p *Poller) Wake() { wake(p.eventfd) }
 
-// Poll returns the events that are there, without waiting. The slice is valid
-// until the next call of Poll, Doze or Wait.
-func (p *Poller) Poll() ([]Event, error) {
-	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.raw)), EventBatch, 0, 0, 0)
-	return p.collect(int(n), e)
-}
-
 // Wait waits for events, for a Wake or until the time is over (rounded up to a
 // millisecond), and returns the events, perhaps none. The slice is valid until
-// the next call of Poll, Doze or Wait.
+// the next call of Doze or Wait.
 func (p *Poller) Wait(d time.Duration) ([]Event, error) {
 	// This call may block, so the Go scheduler has to know.
 	n, _, e := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.raw)), EventBatch, milliseconds(d), 0, 0)

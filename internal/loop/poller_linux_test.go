@@ -152,7 +152,7 @@ func TestEdge(t *testing.T) {
 	}
 	quiet := func() {
 		t.Helper()
-		if events, err := p.Poll(); err != nil || len(events) != 0 {
+		if events, err := p.Wait(0); err != nil || len(events) != 0 {
 			t.Fatalf("polled %v: %v", events, err)
 		}
 	}
@@ -177,7 +177,7 @@ func TestEdge(t *testing.T) {
 
 func TestWake(t *testing.T) {
 	p := newPoller(t)
-	if events, err := p.Poll(); err != nil || len(events) != 0 {
+	if events, err := p.Wait(0); err != nil || len(events) != 0 {
 		t.Errorf("polled %v: %v", events, err)
 	}
 	woken := make(chan error)

@@ -86,7 +86,7 @@ func (c *conn) finish(end ending) {
 func (c *conn) begin() (ending, bool) {
 	cfg := &c.d.s.rules.cfg
 	start := time.Now()
-	c.busy, c.first, c.deadline = c.l.TLS, true, start.Add(cfg.HeadTimeout)
+	c.first, c.deadline = true, start.Add(cfg.HeadTimeout)
 	if c.readUntil(c.deadline, 0) != nil {
 		return endError, false
 	}
@@ -325,14 +325,23 @@ func (c *conn) answer(out *[]byte) (next action, ok bool) {
 // head runs since the connection was accepted. After a PROXY protocol header none
 // may have begun.
 func (c *conn) expectRest() error {
-	if c.busy || len(c.pending()) == 0 {
+	switch {
+	case c.busy || len(c.pending()) == 0:
 		return nil
+	case c.peer.requests == 0:
+		return c.begun()
 	}
 	c.busy = true
-	if c.peer.requests == 0 {
+	return c.readUntil(time.Now().Add(c.d.s.rules.cfg.HeadTimeout), 0)
+}
+
+// begun notes that the first handshake or head has begun, which a stop waits for.
+func (c *conn) begun() error {
+	c.busy = true
+	if !c.told {
 		return nil
 	}
-	return c.readUntil(time.Now().Add(c.d.s.rules.cfg.HeadTimeout), 0)
+	return c.readUntil(c.deadline, 0)
 }
 
 // failed says why a connection ends that could not be read from.

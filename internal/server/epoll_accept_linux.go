@@ -206,13 +206,15 @@ func (l *epollLoop) deafen() {
 	l.d.closeSockets()
 }
 
-// acceptRest takes what is queued before the queue is closed, for as long as the stop
-// may take.
+// acceptRest takes what is queued before the queue is closed, at most as many as a
+// queue may hold: nothing keeps further ones away from a unix socket or from one that
+// was passed, and crowds that come anew would hold up the stop until its end.
 func (l *epollLoop) acceptRest() error {
 	l.pausedUntil = 0
+	most := uint64(l.d.s.rules.cfg.Backlog) + 1
 	for i := range l.listeners {
 		e := &l.listeners[i]
-		for {
+		for first := l.taken(); l.taken()-first < most; {
 			before := l.taken()
 			if err := l.accept(e); err != nil {
 				return err

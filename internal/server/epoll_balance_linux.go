@@ -162,7 +162,7 @@ func (l *epollLoop) adopt(given *record) {
 		return
 	}
 	l.wheel.Set(id, l.now+l.d.s.rules.cfg.IdleTimeout)
-	if l.swept {
+	if l.phase >= phaseDeaf {
 		l.endIdle(id)
 	}
 }

@@ -53,7 +53,7 @@ func TestSweepAnswers(t *testing.T) {
 		}
 	}
 	s.rules.draining.Store(true)
-	l.drained(true)
+	l.endIdleOnes()
 	for i, want := range []string{"", closeReply} {
 		_ = conns[i].SetReadDeadline(time.Now().Add(testPatience))
 		got := make([]byte, len(want)+1)
@@ -68,9 +68,9 @@ func TestSweepAnswers(t *testing.T) {
 	}
 }
 
-// TestSweepLetsNewConnectionsAsk: whoever connected just before the stop is still
+// TestStopLetsNewConnectionsAsk: whoever connected just before the stop is still
 // answered, and ends soon when it does not ask.
-func TestSweepLetsNewConnectionsAsk(t *testing.T) {
+func TestStopLetsNewConnectionsAsk(t *testing.T) {
 	const proxyHeader = "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"
 	s := newTestServer(t, 1, Listener{Network: NetworkUnix, Address: filepath.Join(t.TempDir(), "s"), Proxy: ProxyProtocol})
 	l := loopsOf(s)[0]
@@ -85,9 +85,8 @@ func TestSweepLetsNewConnectionsAsk(t *testing.T) {
 	for range 3 { // the last one comes during the stop
 		if len(conns) == 2 {
 			s.rules.draining.Store(true)
-			l.phase = phaseDraining
-			if l.drained(true) || l.ids.Used() != 2 {
-				t.Fatalf("%d connections are left, want 2", l.ids.Used())
+			if err := l.enter(phaseDraining); err != nil || l.ids.Used() != 2 {
+				t.Fatalf("%d connections are left (%v), want 2", l.ids.Used(), err)
 			}
 		}
 		c, err := net.Dial("unix", s.Addrs()[0].String())
@@ -113,7 +112,7 @@ func TestSweepLetsNewConnectionsAsk(t *testing.T) {
 		step(t, l)
 	}
 
-	l.now += drainAccept + loop.Tick
+	l.now += drainLimit + loop.Tick
 	l.expireDue()
 	if st := s.Stats(); l.ids.Used() != 0 || st.Ended[endShutdown].Value != 1 {
 		t.Errorf("%d connections are left, %+v", l.ids.Used(), st.Ended)
@@ -190,7 +189,7 @@ func TestNewConnectionsHaveTheirTurn(t *testing.T) {
 	l := loopsOf(s)[0]
 	conns := askAll(t, l, 2*loop.EventBatch)
 	// The poller has to learn that nobody else comes, or it asks the listener first.
-	if events, err := l.poller.Poll(); err != nil || len(events) != 0 {
+	if events, err := l.poller.Wait(0); err != nil || len(events) != 0 {
 		t.Fatalf("%d events, %v", len(events), err)
 	}
 	for _, c := range conns {

@@ -15,20 +15,13 @@ import (
 // haveLoops says whether plain TCP connections are carried by epoll loops.
 const haveLoops = true
 
-const (
-	// drainAccept is for how long a stopping server still accepts connections
-	// whose first packet had come before, their handshake being under way, and for how
-	// long such a one may then be silent: a round trip to the far side of the world.
-	drainAccept = 300 * time.Millisecond
-)
-
 // A phase is how far an epoll driver has come in its life.
 type phase uint32
 
 const (
 	phaseServing   phase = iota
-	phaseDraining        // no new connections but those already under way; idle ones are closed, silent ones soon
-	phaseDeaf            // the listening sockets are closed
+	phaseDraining        // no new connections but those already under way; each closes after its next answer
+	phaseDeaf            // the listening sockets and idle connections are closed
 	phaseHurried         // partial heads are given up
 	phaseAbandoned       // everything is closed
 )
@@ -140,7 +133,7 @@ func (d *epollDriver) run(ctx context.Context) error {
 		}
 		next = nil
 		if now := d.enterNext(); now < phaseAbandoned {
-			next = time.After(time.Until(start.Add(phaseEnd(now, timeout))))
+			next = d.s.after(time.Until(start.Add(phaseEnd(now, timeout))))
 		}
 	}
 	d.close()
@@ -161,11 +154,11 @@ func (d *epollDriver) enterNext() phase {
 func phaseEnd(p phase, timeout time.Duration) time.Duration {
 	switch p {
 	case phaseDraining:
-		return min(drainAccept, timeout/4)
+		return drainTime(timeout)
 	case phaseDeaf:
-		return timeout * drainShare / 10
+		return headTime(timeout)
 	default:
-		return timeout * 9 / 10
+		return replyTime(timeout)
 	}
 }
 
@@ -189,7 +182,6 @@ func (l *epollLoop) run() error {
 	// One that never comes back from its first wait is seen to be away, too.
 	l.beat(l.d.s.rules.cfg.Clock())
 	for {
-		polls := l.polls()
 		events, err := l.wait()
 		if err != nil {
 			return err
@@ -210,7 +202,7 @@ func (l *epollLoop) run() error {
 			}
 		}
 		l.balance()
-		if l.phase != phaseServing && l.drained(polls && len(events) == 0) {
+		if l.phase >= phaseDeaf && l.ids.Used() == 0 {
 			return nil
 		}
 	}
@@ -231,19 +223,9 @@ const dozeTime = 20 * time.Millisecond
 // once takes a tenth of it.
 const restTime = 10 * time.Microsecond
 
-// polls says whether the loop does not wait, since everything that is ready is
-// answered before idle connections are closed for the stop.
-func (l *epollLoop) polls() bool { return l.phase == phaseDraining && !l.swept }
-
 // wait returns what has happened, and sets now.
 func (l *epollLoop) wait() ([]loop.Event, error) {
 	clock := l.d.s.rules.cfg.Clock
-	if l.polls() {
-		events, err := l.poller.Poll()
-		l.rested = false
-		l.beat(clock())
-		return events, err
-	}
 	before := clock()
 	events, err := l.sleep(l.maySleep(before))
 	now := clock()

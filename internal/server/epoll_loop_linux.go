@@ -38,7 +38,6 @@ type epollLoop struct {
 	late         bool          // there may be more deadlines that have passed
 	phase        phase
 	deaf         bool          // accepts no more
-	swept        bool          // idle connections were closed for the stop
 	pausedUntil  time.Duration // when accepting goes on; 0 while it goes on
 	unwatched    bool          // the poller does not watch the listeners
 	saidShortage time.Duration // when the log last said so; 0 is never
@@ -106,7 +105,9 @@ func (l *epollLoop) enter(p phase) error {
 					l.d.s.log.Debug("connections that arrive during the stop are reset", "err", err)
 				}
 			}
+			l.hurrySilent()
 		case phaseDeaf:
+			l.endIdleOnes() // which makes room where descriptors are short
 			if err := l.acceptRest(); err != nil {
 				return err
 			}
@@ -120,37 +121,40 @@ func (l *epollLoop) enter(p phase) error {
 	return nil
 }
 
-// drained does the rest of a stop after a wake-up, and reports whether the
-// loop has nothing left to do. Quiet tells that nothing was ready.
-func (l *epollLoop) drained(quiet bool) bool {
-	if !l.swept && (quiet || l.phase > phaseDraining) {
-		l.swept = true
-		for id := range l.ids.End() {
-			l.endIdle(id)
+// hurrySilent gives connections that have not begun a request, as behind PROXY protocol
+// and on unix sockets, a moment for it: whoever connects wants to ask, and a proxy's
+// request may be under way.
+func (l *epollLoop) hurrySilent() {
+	for id := range l.ids.End() {
+		if r := l.records.At(id); r.state == stateHead && r.held == 0 {
+			l.wheel.Set(id, l.now+l.headTimeout())
 		}
 	}
-	return l.phase >= phaseDeaf && l.ids.Used() == 0
 }
 
-// endIdle ends, for the stop, a registered connection that waits for a request,
-// after a last look whether one has come: closing over it would reset the
-// connection. Many connections take a while to close, and the poller may have
-// said nothing since a signal interrupted it. One that has not begun a request is given
-// a moment: whoever connects wants to ask, and a proxy's request may be under way.
+// endIdleOnes ends, for the stop, all connections that wait for another request.
+func (l *epollLoop) endIdleOnes() {
+	for id := range l.ids.End() {
+		if l.abandoned() {
+			return // all of them end next
+		}
+		l.endIdle(id)
+	}
+}
+
+// endIdle ends, for the stop, a connection that waits for another request, after a last
+// look whether one has come: closing over it would reset the connection. Many
+// connections take a while to close, and the poller may have said nothing since a
+// signal interrupted it.
 func (l *epollLoop) endIdle(id uint32) {
 	r := l.records.At(id)
 	generation := r.generation
-	waits := func(s state) bool {
-		return r.generation == generation && r.state == s && r.held == 0
-	}
-	if !waits(stateIdle) && !waits(stateHead) {
+	idle := func() bool { return r.generation == generation && r.state == stateIdle }
+	if !idle() {
 		return
 	}
-	switch l.readable(id, false); {
-	case waits(stateIdle):
+	if l.readable(id, false); idle() {
 		c := l.carry(id)
 		l.end(&c, endShutdown)
-	case waits(stateHead):
-		l.wheel.Set(id, l.now+l.headTimeout())
 	}
 }

@@ -127,7 +127,7 @@ func (l *epollLoop) await(c *carried, in []byte) {
 func (l *epollLoop) headTimeout() time.Duration {
 	d := l.d.s.rules.cfg.HeadTimeout
 	if l.phase != phaseServing {
-		d = min(d, drainAccept)
+		d = min(d, drainLimit)
 	}
 	return d
 }

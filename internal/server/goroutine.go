@@ -25,9 +25,6 @@ const (
 	acceptRetry = 5 * time.Millisecond
 	// acceptLogEvery is how often the log says so.
 	acceptLogEvery = time.Minute
-	// drainShare is the part of the shutdown timeout that heads and
-	// handshakes under way are given, in tenths; the rest is for replies.
-	drainShare = 6
 )
 
 // A goroutineDriver serves each connection by a goroutine. It carries TLS, and
@@ -49,10 +46,11 @@ type goroutineDriver struct {
 
 	// room is signalled when a connection has ended, for an accept loop that
 	// waits for a descriptor.
-	room   chan struct{}
-	graceT atomic.Pointer[time.Time] // when heads under way are given up while draining
+	room chan struct{}
 
-	abandoned atomic.Bool // the time for the stop is over
+	stop      atomic.Pointer[time.Time] // when the stop began; nil before it
+	leaving   atomic.Bool               // the stop has come to idle connections
+	abandoned atomic.Bool               // the time for the stop is over
 
 	carried sync.WaitGroup // connections
 	mu      sync.Mutex     // guards conns and lastLog
@@ -117,24 +115,25 @@ func (d *goroutineDriver) run(ctx context.Context) error {
 			failed <- fmt.Errorf("waiting for parked connections: %w", err)
 		}
 	}()
+	// A stop lets connections arrive for a while yet.
+	arrivals, deafen := context.WithCancel(context.WithoutCancel(ctx))
+	defer deafen()
 	var accepting sync.WaitGroup
 	for i, l := range d.listeners {
 		accepting.Go(func() {
-			if err := d.accept(ctx, l.(deadliner), d.sockets[i].listener); err != nil {
+			if err := d.accept(arrivals, l.(deadliner), d.sockets[i].listener); err != nil {
 				failed <- fmt.Errorf("listener %s: %w", d.sockets[i].listener, err)
 			}
 		})
 	}
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
+	err := d.untilDrained(ctx, failed)
+	if err != nil {
 		d.s.log.Error("a listener or its connections cannot be served: the server stops", "err", err)
 		d.s.drain()
 	}
-	// The grace is set before the draining accept loops can make connections
-	// that ask for it.
-	stopAt := time.Now().Add(d.s.rules.cfg.ShutdownTimeout)
+	hard := d.leave()
+	defer hard.Stop()
+	deafen()
 	for _, l := range d.listeners {
 		_ = l.(deadliner).SetDeadline(past)
 	}
@@ -142,36 +141,68 @@ func (d *goroutineDriver) run(ctx context.Context) error {
 		d.closeListeners()
 	}
 	accepting.Wait()
-	d.drain(stopAt)
+	d.carried.Wait()
 	for _, s := range d.sockets {
 		s.close()
 	}
 	return err
 }
 
-// grace is when heads and handshakes that are under way are given up, once the
-// server stops.
-func (d *goroutineDriver) grace() time.Time {
-	if t := d.graceT.Load(); t != nil {
-		return *t
+// untilDrained returns when a stop has come to the end of its drainTime, or with the
+// first failure.
+func (d *goroutineDriver) untilDrained(ctx context.Context, failed <-chan error) error {
+	select {
+	case <-ctx.Done():
+	case err := <-failed:
+		return err
 	}
-	t := time.Now().Add(d.s.rules.cfg.ShutdownTimeout * drainShare / 10)
-	if !d.graceT.CompareAndSwap(nil, &t) {
-		return *d.graceT.Load()
+	d.stopped()
+	for i, l := range d.listeners {
+		if n := d.sockets[i].listener.Network; n != NetworkTCP4 && n != NetworkTCP6 {
+			continue
+		}
+		if err := refuse(l); err != nil {
+			d.s.log.Debug("connections that arrive during the stop are reset", "err", err)
+		}
 	}
-	return t
+	select {
+	case <-d.s.after(drainTime(d.s.rules.cfg.ShutdownTimeout)):
+		return nil
+	case err := <-failed:
+		return err
+	}
 }
 
-// drain ends the waits of all connections, which then answer what has come and
-// close, and closes what is left shortly before stopAt.
-func (d *goroutineDriver) drain(stopAt time.Time) {
+// stopped is when the stop began: now, when it is asked for the first time.
+func (d *goroutineDriver) stopped() time.Time {
+	if d.stop.Load() == nil {
+		now := time.Now()
+		d.stop.CompareAndSwap(nil, &now)
+	}
+	return *d.stop.Load()
+}
+
+// grace is when heads and handshakes that are under way are given up, once the server
+// leaves, and when new connections on which no byte has come.
+func (d *goroutineDriver) grace(silent bool) time.Time {
+	timeout := d.s.rules.cfg.ShutdownTimeout
+	if silent {
+		return d.stopped().Add(silentTime(timeout))
+	}
+	return d.stopped().Add(headTime(timeout))
+}
+
+// leave ends the waits of all connections, which then answer what has come and
+// close. What the timer closes is left shortly before the end of the stop.
+func (d *goroutineDriver) leave() *time.Timer {
+	d.leaving.Store(true)
 	d.mu.Lock()
 	for c := range d.conns {
 		_ = c.Conn.SetReadDeadline(past)
 	}
 	d.mu.Unlock()
 	d.lot.stop()
-	hard := time.AfterFunc(time.Until(stopAt)*9/10, func() {
+	return time.AfterFunc(time.Until(d.stopped().Add(replyTime(d.s.rules.cfg.ShutdownTimeout))), func() {
 		d.abandoned.Store(true)
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -179,8 +210,6 @@ func (d *goroutineDriver) drain(stopAt time.Time) {
 			_ = c.Conn.Close()
 		}
 	})
-	defer hard.Stop()
-	d.carried.Wait()
 }
 
 // accept takes connections of one listener until ctx is done, then those that
@@ -217,10 +246,14 @@ func (d *goroutineDriver) acceptQueued(l deadliner, of *Listener) {
 			return
 		}
 		c, err := l.Accept()
-		if err != nil {
+		switch {
+		case err == nil:
+			d.start(c, of)
+		case isShortage(err) && time.Now().Before(d.grace(true)):
+			d.wait(context.Background(), acceptPause) // idle connections are ending
+		default:
 			return
 		}
-		d.start(c, of)
 	}
 }
 
@@ -258,7 +291,7 @@ func (d *goroutineDriver) start(nc net.Conn, of *Listener) {
 		return
 	}
 	c := &conn{d: d, l: of, source: addr}
-	c.wire = wire{Conn: nc, raw: raw, pool: d.pool, draining: &d.s.rules.draining, grace: d.grace, timeout: d.s.rules.cfg.WriteTimeout}
+	c.wire = wire{Conn: nc, raw: raw, pool: d.pool, leaving: &d.leaving, grace: d.grace, timeout: d.s.rules.cfg.WriteTimeout}
 	c.onReadable = c.receive
 	d.mu.Lock()
 	d.conns[c] = struct{}{}

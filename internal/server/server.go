@@ -34,9 +34,11 @@ type Handler interface {
 
 // A driver moves the bytes of the connections of some listening sockets.
 type driver interface {
-	// run accepts and serves until ctx is done, then drains: it stops
-	// accepting, answers what was fully received, the accept queue included,
-	// closes idle connections, and returns nil within the shutdown timeout.
+	// run accepts and serves until ctx is done, then stops: for drainTime it goes
+	// on as before, but that it ignores new connections where it can and closes
+	// after each answer. Then it answers what was fully received, the accept queue
+	// included, closes idle connections, and returns nil within the shutdown
+	// timeout.
 	// An error says that it cannot go on; it has called the server's drain then,
 	// and drained what it could. It closes its listening sockets.
 	run(ctx context.Context) error
@@ -64,6 +66,9 @@ type Server struct {
 	// a driver that fails calls it.
 	drain func()
 
+	// after is time.After, but for tests of a stop.
+	after func(time.Duration) <-chan time.Time
+
 	// started makes Run single-use.
 	started sync.Once
 }
@@ -85,7 +90,7 @@ func New(cfg Config, newHandler func() Handler, log *slog.Logger) (*Server, erro
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{rules: rules, log: logger(log), newHandler: newHandler, budget: loop.NewBudget(cfg.MaxHeld)}
+	s := &Server{rules: rules, log: logger(log), newHandler: newHandler, budget: loop.NewBudget(cfg.MaxHeld), after: time.After}
 	if err := s.setup(); err != nil {
 		s.Close()
 		return nil, err

@@ -67,6 +67,9 @@ func (c *conn) secure() (ending, bool) {
 		}
 		return c.handshakeFailed(err), false
 	}
+	if c.begun() != nil {
+		return endError, false
+	}
 	underWay := c.d.handshakes.begin(c)
 	end, ok := c.handshake()
 	if c.d.handshakes.end(underWay) {

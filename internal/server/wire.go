@@ -56,15 +56,16 @@ type wire struct {
 	writable time.Time     // the write deadline, as it was last set
 	timeout  time.Duration // for writing, from each flush on
 
-	// draining tells, when a wait ends early, whether the server stops; told
-	// is set once that was acted on. busy says that a head or a handshake is
-	// under way, first that no request has come yet: who has just connected has
-	// probably sent one. Both may go on until grace.
-	draining *atomic.Bool
-	told     bool
-	busy     bool
-	first    bool
-	grace    func() time.Time
+	// leaving tells, when a wait ends early, whether the server leaves idle
+	// connections; told is set once that was acted on. busy says that a head or a
+	// handshake is under way, first that no request has come yet: who has just
+	// connected has probably sent one. Both may go on until grace, which is sooner
+	// where no byte has come.
+	leaving *atomic.Bool
+	told    bool
+	busy    bool
+	first   bool
+	grace   func(silent bool) time.Time
 }
 
 // buffered returns the bytes received and not yet used.
@@ -140,8 +141,8 @@ func (w *wire) receiveNow() (got bool, err error) {
 
 // fill waits until the read deadline for at least one more byte, after sending
 // what is held. There must be room: fewer than inputSize bytes buffered. When
-// the server starts to stop, it returns errDrained unless bytes have already
-// come or something is under way.
+// the server leaves, it returns errDrained unless bytes have already come or
+// something is under way.
 func (w *wire) fill() error {
 	if err := w.flush(); err != nil {
 		return err
@@ -151,13 +152,13 @@ func (w *wire) fill() error {
 
 // await is fill, with what is to be done once there are bytes.
 func (w *wire) await(onReadable func(fd uintptr) bool) error {
-	w.received = nil
 	for {
+		w.received = nil // it may be of a look that found nothing
 		err := w.raw.Read(onReadable)
 		if err == nil {
 			return w.received
 		}
-		if !w.draining.Load() || !isTimeout(err) {
+		if !w.leaving.Load() || !isTimeout(err) {
 			return err
 		}
 		if w.told {
@@ -183,10 +184,10 @@ func (w *wire) await(onReadable func(fd uintptr) bool) error {
 	}
 }
 
-// tell notes that the server stops: nothing is waited for beyond grace now.
+// tell notes that the server leaves: nothing is waited for beyond grace now.
 func (w *wire) tell() error {
 	w.told = true
-	w.until = w.grace()
+	w.until = w.grace(!w.busy)
 	return w.Conn.SetReadDeadline(w.until)
 }
 
@@ -197,7 +198,7 @@ func (w *wire) readUntil(t time.Time, slack time.Duration) error {
 		return nil
 	}
 	if w.told {
-		if g := w.grace(); g.Before(t) {
+		if g := w.grace(!w.busy); g.Before(t) {
 			t = g
 		}
 	}
@@ -205,9 +206,9 @@ func (w *wire) readUntil(t time.Time, slack time.Duration) error {
 	if err := w.Conn.SetReadDeadline(t); err != nil {
 		return err
 	}
-	// Whoever stops the server sets draining, then ends all waits by a read
+	// Whoever stops the server sets leaving, then ends all waits by a read
 	// deadline in the past, which ours may just have overwritten.
-	if !w.told && w.draining.Load() {
+	if !w.told && w.leaving.Load() {
 		return w.Conn.SetReadDeadline(past)
 	}
 	return nil

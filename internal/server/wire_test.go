@@ -36,12 +36,12 @@ func TestWaitSurvivesASecondStop(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	var draining atomic.Bool
-	draining.Store(true)
+	var leaving atomic.Bool
+	leaving.Store(true)
 	until := time.Now().Add(patience)
 	w := wire{
 		Conn: served, raw: raw, pool: newBuffers(loop.NewBudget(1 << 20)), timeout: patience,
-		draining: &draining, first: true, grace: func() time.Time { return until },
+		leaving: &leaving, first: true, grace: func(bool) time.Time { return until },
 	}
 	w.onReadable = w.receive
 	if err := w.tell(); err != nil {

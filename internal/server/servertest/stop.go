@@ -46,7 +46,9 @@ func (c Carrier) stopFirst(t *testing.T) {
 	if c.Wrap == nil {
 		return
 	}
-	s := c.start(t, c.config())
+	cfg := c.config()
+	cfg.ShutdownTimeout = Patience
+	s := c.start(t, cfg)
 	var fresh []net.Conn
 	for range 10 {
 		conn := s.dial()
@@ -60,7 +62,7 @@ func (c Carrier) stopFirst(t *testing.T) {
 	s.expect(kept, reply(echo))
 	s.send(fresh[0], "GET /ann")
 	s.stop()
-	s.expectEnd(kept, "") // it has begun
+	s.expectEnd(kept, "") // it has come so far
 	s.send(fresh[0], get("/announce")[len("GET /ann"):])
 	s.expectEnd(fresh[0], closing(echo))
 	for _, conn := range fresh[1:] {
