@@ -166,6 +166,10 @@ func TestReloadSwapsOrKeepsTheList(t *testing.T) {
 	if !refused() {
 		t.Error("an empty list allows")
 	}
+	const empty = `level=WARN msg="the access list is empty: every torrent is refused"`
+	if n := strings.Count(text.String(), empty); n != 1 {
+		t.Errorf("said %d times that the list is empty:\n%s", n, text.String())
+	}
 	write("0102030405060708090a0b0c0d0e0f1011121314\n")
 	if err := d.Reload(); err != nil || refused() {
 		t.Errorf("the new list does not hold: %v", err)
@@ -181,6 +185,10 @@ func TestReloadSwapsOrKeepsTheList(t *testing.T) {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the log lacks %s:\n%s", want, text.String())
 		}
+	}
+	write("# nothing\n")
+	if err := d.Reload(); err != nil || !refused() || strings.Count(text.String(), empty) != 2 {
+		t.Errorf("a list that became empty: %v\n%s", err, text.String())
 	}
 }
 

@@ -22,7 +22,16 @@ func (d *Daemon) loadAccess() error {
 		return d.cfg.Problem("access_list.path", "%v", err)
 	}
 	d.log.Info("the access list is loaded", "mode", d.access.Mode().String(), "path", d.cfg.AccessList.Path, "hashes", change.Total)
+	d.warnOfEmptyList()
 	return nil
+}
+
+// warnOfEmptyList says what an empty list to allow does: it may be what a script left
+// that failed halfway.
+func (d *Daemon) warnOfEmptyList() {
+	if d.access.Mode() == access.ModeAllow && d.access.Len() == 0 {
+		d.log.Warn("the access list is empty: every torrent is refused", "path", d.cfg.AccessList.Path)
+	}
 }
 
 // Reload reads the access list, the certificates and, where the configuration
@@ -49,6 +58,7 @@ func (d *Daemon) reloadAccess() error {
 	}
 	d.log.Info("the access list was reloaded", "added", change.Added, "removed", change.Removed, "hashes", change.Total,
 		"took", time.Since(start).Round(time.Millisecond).String())
+	d.warnOfEmptyList()
 	return nil
 }
 

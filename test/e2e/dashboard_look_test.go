@@ -154,11 +154,16 @@ max_connections = 10
 // connections.
 func goWrong(t *testing.T, p *browser.Page, tracker *lab.Host, spate *lab.Process, list, swarms string) {
 	t.Helper()
-	if err := os.WriteFile(list, []byte("this is no info hash\n"), 0o644); err != nil {
-		t.Fatal(err)
+	for text, warning := range map[string]string{
+		"this is no info hash\n": "The file of the access list is refused",
+		"# nothing\n":            "The access list is empty",
+	} {
+		if err := os.WriteFile(list, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		spate.Signal(t, syscall.SIGUSR1)
+		p.Shows(t, contains(warningText, warning), warningText)
 	}
-	spate.Signal(t, syscall.SIGUSR1)
-	p.Shows(t, contains(warningText, "The file of the access list is refused"), warningText)
 	if err := os.RemoveAll(swarms); err != nil {
 		t.Fatal(err)
 	}

@@ -99,6 +99,7 @@ function warnings(s, before) {
   const warn = (holds, text) => { if (holds) list.push(text()); };
   const share = (n, limit) => limit ? n / limit : 0;
   warn(s.access_list?.stale, () => "The file of the access list is refused, and the list before it stays in force. The log names the bad lines.");
+  warn(s.access_list?.mode === "allow" && !s.access_list.entries, () => "The access list is empty, so that every torrent is refused.");
   warn(s.snapshot?.failed, () => `The last snapshot was not written; the log says why. A restart would bring back ${s.snapshot.written ? "the one before it" : "nothing"}.`);
   for (const cert of s.certificates || []) {
     warn(endsSoon(cert, s), () => `The certificate ${cert.name} ${hasExpired(cert, s) ? "has expired" : `expires in ${left(cert, s)}`}.`);
