@@ -75,6 +75,9 @@ func parse(args []string) (o options, err error) {
 		case o.command == commandHealth && o.url == "":
 			o.url = arg
 		default:
+			if strings.HasSuffix(arg, ".toml") {
+				return options{}, fmt.Errorf("unknown argument %q: a configuration file needs -c before it", arg)
+			}
 			return options{}, fmt.Errorf("unknown argument %q", arg)
 		}
 	}
