@@ -68,7 +68,7 @@ Written by ` + "`go generate ./internal/config`" + ` from the doc comments in
 start from, and ` + "`spate check -c FILE`" + ` checks one without serving. Keys that a file
 leaves out have the default below. Unknown keys and values out of range are refused,
 all of them at once, with their lines. Any configuration file of aquatic_http 0.9
-works as it is.
+works as it is. Relative paths begin at the directory that the tracker is started in.
 `
 
 // reference returns the documentation of every key as Markdown.
