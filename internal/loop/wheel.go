@@ -6,6 +6,9 @@ const (
 	// Tick is the resolution of a Wheel: a timer expires up to one tick after
 	// its deadline, never before.
 	Tick = 500 * time.Millisecond
+	// MaxAhead is how far ahead a deadline may lie, 34 years: ticks have 32 bits, of
+	// which a process that lives as long needs the other half.
+	MaxAhead = 1 << 31 * Tick
 	// wheelSlots is the number of ticks that a wheel spans. A deadline beyond
 	// waits in the farthest slot and is looked at again there.
 	wheelSlots = 512
@@ -51,7 +54,8 @@ func NewWheel(now time.Duration) *Wheel {
 // Len returns the number of timers.
 func (w *Wheel) Len() int { return w.len }
 
-// Set gives id a deadline, in place of the one that it may have.
+// Set gives id a deadline, in place of the one that it may have. It lies MaxAhead at
+// most in the future.
 func (w *Wheel) Set(id uint32, at time.Duration) {
 	w.links.Grow(id)
 	t := w.links.At(id)

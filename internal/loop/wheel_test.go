@@ -111,3 +111,14 @@ func BenchmarkWheelPushBack(b *testing.B) {
 		w.Expire(now)
 	}
 }
+
+// TestWheelFarDeadline: the farthest deadline is far, however old the process is.
+func TestWheelFarDeadline(t *testing.T) {
+	for _, start := range []time.Duration{0, time.Hour, MaxAhead - time.Hour} {
+		w := NewWheel(start)
+		w.Set(7, start+MaxAhead)
+		if id, ok := w.Expire(start + 24*time.Hour); ok {
+			t.Errorf("timer %d expired within a day of %v", id, start)
+		}
+	}
+}

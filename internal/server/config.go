@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"spate/internal/http1"
+	"spate/internal/loop"
 )
 
 // Proxy says how the address of a client is found out.
@@ -172,6 +173,7 @@ func (c Config) withDefaults() Config {
 	def(&c.WriteTimeout, defaultWriteTimeout)
 	def(&c.IdleTimeout, defaultIdleTimeout)
 	def(&c.ShutdownTimeout, defaultShutdownTimeout)
+	c.IdleTimeout = min(c.IdleTimeout, loop.MaxAhead)
 	if c.Backlog == 0 {
 		c.Backlog = defaultBacklog
 	}
