@@ -35,7 +35,7 @@ const (
 	// size alone, before any line of it was seen.
 	maxPrealloc = 1 << 21
 	// maxHashes is what the set's index can count.
-	maxHashes = math.MaxUint32
+	maxHashes uint64 = math.MaxUint32
 	// digitsV2 is the length of a v2 info hash in hex digits.
 	digitsV2 = 64
 )
@@ -135,8 +135,8 @@ func read(r io.Reader, likely int) ([]bittorrent.InfoHash, error) {
 		case long && !comment:
 			bad.add(number, text, "is longer than "+strconv.Itoa(lineBuffer)+" bytes")
 		case len(text) == 0:
-		case len(hashes) == maxHashes:
-			return nil, fmt.Errorf("more than %d info hashes", uint64(maxHashes))
+		case uint64(len(hashes)) == maxHashes:
+			return nil, fmt.Errorf("more than %d info hashes", maxHashes)
 		default:
 			if problem := parseHash(text, &h); problem != "" {
 				bad.add(number, text, problem)

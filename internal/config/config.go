@@ -164,7 +164,7 @@ type ACME struct {
 type Protocol struct {
 	// Torrents that one scrape is answered for; the rest of its hashes is left
 	// out.
-	MaxScrapeTorrents int `toml:"max_scrape_torrents" range:"0..4294967295"`
+	MaxScrapeTorrents int64 `toml:"max_scrape_torrents" range:"0..4294967295"`
 	// A scrape without any info hash is answered for all torrents where there are
 	// no more than this; otherwise it fails. 0 refuses it always. Each such scrape
 	// costs as much as thousands of announces when there are many torrents.
@@ -200,18 +200,18 @@ type Protocol struct {
 type Cleaning struct {
 	// How often peers and torrents are looked through for old ones. The work is
 	// spread out over a part of that time.
-	TorrentCleaningInterval int `toml:"torrent_cleaning_interval" range:"1..4294967295"`
+	TorrentCleaningInterval int64 `toml:"torrent_cleaning_interval" range:"1..4294967295"`
 	// Accepted for aquatic_http's sake, without effect: connections end exactly
 	// when they are due.
-	ConnectionCleaningInterval int `toml:"connection_cleaning_interval" range:"0..4294967295"`
+	ConnectionCleaningInterval int64 `toml:"connection_cleaning_interval" range:"0..4294967295"`
 	// A peer that has not announced for this long is dropped. 0 is twice the
 	// longest interval that a client is told, plus 5 minutes.
-	MaxPeerAge int `toml:"max_peer_age" range:"0..4294967295"`
+	MaxPeerAge int64 `toml:"max_peer_age" range:"0..4294967295"`
 	// A kept connection without a request for this long is closed.
-	MaxConnectionIdle int `toml:"max_connection_idle" range:"1..4294967295"`
+	MaxConnectionIdle int64 `toml:"max_connection_idle" range:"1..4294967295"`
 	// The number of downloads of a torrent that has lost its last peer is
 	// remembered for this long. 0 forgets it at once.
-	DownloadedMemory int `toml:"downloaded_memory" range:"0..4294967295"`
+	DownloadedMemory int64 `toml:"downloaded_memory" range:"0..4294967295"`
 }
 
 // What one client may cost. On SIGUSR1 the file is read again, unless privileges
@@ -298,7 +298,7 @@ type Metrics struct {
 	PrometheusEndpointAddress netip.AddrPort `toml:"prometheus_endpoint_address" address:"any"`
 	// Accepted for aquatic_http's sake, without effect: all values are as fresh
 	// as the request for them.
-	TorrentCountUpdateInterval int `toml:"torrent_count_update_interval" range:"0..4294967295"`
+	TorrentCountUpdateInterval int64 `toml:"torrent_count_update_interval" range:"0..4294967295"`
 	// First word of all metric names. "aquatic" gives aquatic_http's own metrics
 	// with its names and labels.
 	Namespace string `toml:"namespace"`

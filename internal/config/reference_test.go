@@ -3,6 +3,7 @@ package config
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -51,14 +52,26 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 				walk(f.Type)
 			case docs[key] == "":
 				t.Errorf("%s has no doc comment", key)
-			case f.Type.Kind() == reflect.Int && f.Tag.Get("range") == "":
+			case (f.Type.Kind() == reflect.Int || f.Type.Kind() == reflect.Int64) && f.Tag.Get("range") == "":
 				t.Errorf("%s has no range", key)
+			case f.Type.Kind() == reflect.Int && !fitsInt32(t, f.Tag):
+				t.Errorf("%s is an int, which has 32 bits on some machines: its range needs an int64", key)
 			case f.Type.Kind() == reflect.String && f.Type.Name() != "string" && f.Tag.Get("enum") == "":
 				t.Errorf("%s has no choices", key)
 			}
 		}
 	}
 	walk(reflect.TypeFor[Config]())
+}
+
+// fitsInt32 reports whether the values that a key may have fit into 32 bits.
+func fitsInt32(t *testing.T, tag reflect.StructTag) bool {
+	t.Helper()
+	var low, high int64
+	if _, err := fmt.Sscanf(tag.Get("range"), "%d..%d", &low, &high); err != nil {
+		t.Fatal(err)
+	}
+	return low >= math.MinInt32 && high <= math.MaxInt32
 }
 
 const referenceHead = `# Configuration reference

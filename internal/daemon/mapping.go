@@ -35,7 +35,7 @@ const (
 	indexLink = "/announce"
 )
 
-func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+func seconds[N int | int64](n N) time.Duration { return time.Duration(n) * time.Second }
 
 // peerAge returns how long a peer is kept after its last announce.
 func peerAge(cfg *config.Config) time.Duration {

@@ -210,8 +210,8 @@ func another(t *testing.T, field reflect.Value, path string) reflect.Value {
 	switch field.Interface().(type) {
 	case bool:
 		return reflect.ValueOf(!field.Bool())
-	case int:
-		return reflect.ValueOf(int(field.Int()) + 1)
+	case int, int64:
+		return reflect.ValueOf(field.Int() + 1).Convert(field.Type())
 	case string:
 		return reflect.ValueOf(field.String() + "x")
 	case netip.AddrPort:

@@ -42,8 +42,8 @@ const portMissing = -1
 // are kept apart until the end, so that the order of the parameters does not
 // decide which of several is reported.
 type required struct {
-	port   int // 0…65535, or portMissing
-	hashes int // how many info_hash there were
+	port   int64 // 0…65535, or portMissing
+	hashes int   // how many info_hash there were
 
 	hashFailure, peerIDFailure, portFailure bittorrent.Failure
 }
@@ -131,7 +131,7 @@ func parseParam(param []byte, r *bittorrent.AnnounceRequest, q *required) {
 		if v, ok := value(param, nameNumWant); ok {
 			r.NumWant = bittorrent.NumWantUnset
 			if n, ok := number(v, MaxNumWant); ok {
-				r.NumWant = min(n, MaxNumWant)
+				r.NumWant = int(min(n, MaxNumWant))
 			}
 		}
 	case 'c':
@@ -197,7 +197,7 @@ func value(param []byte, name string) ([]byte, bool) {
 // number reads v, which may have escapes, as decimal digits. A number above
 // limit comes back as some number above limit, so that one of any length is told
 // apart from garbage. It is not ok where v is empty or has anything but digits.
-func number(v []byte, limit int) (n int, ok bool) {
+func number(v []byte, limit int64) (n int64, ok bool) {
 	if n, ok = digits(v, limit); ok {
 		return n, true
 	}
@@ -206,9 +206,9 @@ func number(v []byte, limit int) (n int, ok bool) {
 }
 
 // digits is number without escapes.
-func digits(v []byte, limit int) (n int, ok bool) {
+func digits(v []byte, limit int64) (n int64, ok bool) {
 	for _, c := range v {
-		d := int(c) - '0'
+		d := int64(c) - '0'
 		if d < 0 || d > 9 {
 			return 0, false
 		}

@@ -109,18 +109,18 @@ func (d *decoder) str() []byte {
 	if d.err != nil {
 		return nil
 	}
-	if !ok || d.peek() != ':' || n > len(d.src)-d.pos-1 {
+	if !ok || d.peek() != ':' || n > int64(len(d.src)-d.pos-1) {
 		d.syntax("a string of the length that it says")
 		return nil
 	}
 	d.pos++
-	s := d.src[d.pos : d.pos+n]
-	d.pos += n
+	s := d.src[d.pos : d.pos+int(n)]
+	d.pos += int(n)
 	return s
 }
 
 // count reads an integer from 0 to limit, which is at most maxInt.
-func (d *decoder) count(limit int) uint32 {
+func (d *decoder) count(limit int64) uint32 {
 	if d.peek() != 'i' {
 		d.syntax("an integer")
 		return 0

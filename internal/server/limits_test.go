@@ -176,7 +176,8 @@ func TestLimiterSet(t *testing.T) {
 	if l.admit(0, addr) != refusalNone {
 		t.Error("connections of before the limit left a count behind")
 	}
-	if err := l.set(Limits{AddressConnections: -1, RequestRate: maxLimit + 1}); err == nil ||
+	tooMany := int64(maxLimit) + 1 // which is a negative int where those have 32 bits
+	if err := l.set(Limits{AddressConnections: -1, RequestRate: int(tooMany)}); err == nil ||
 		!strings.Contains(err.Error(), "connections of an address") || !strings.Contains(err.Error(), "requests per second") {
 		t.Errorf("invalid limits: %v", err)
 	}

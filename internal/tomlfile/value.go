@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -68,7 +69,7 @@ func setValue(field reflect.Value, tag reflect.StructTag, node *unstable.Node) e
 			return errors.New("needs true or false, without quotes")
 		}
 		field.SetBool(string(node.Data) == "true")
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		return setInt(field, tag, node)
 	case reflect.Float64:
 		return setFloat(field, node)
@@ -98,8 +99,10 @@ func setInt(field reflect.Value, tag reflect.StructTag, node *unstable.Node) err
 	switch {
 	case bounded && (err != nil || v < low || v > high):
 		return fmt.Errorf("needs a whole number from %d to %d", low, high)
-	case err != nil || field.OverflowInt(v):
+	case err != nil:
 		return errors.New("needs a whole number")
+	case field.OverflowInt(v):
+		return fmt.Errorf("needs a whole number from %d to %d", math.MinInt, math.MaxInt)
 	}
 	field.SetInt(v)
 	return nil

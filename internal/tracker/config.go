@@ -38,7 +38,7 @@ const (
 
 	// maxScrapeLimit is what aquatic_http's files may say. A request head has room
 	// for a few hundred hashes.
-	maxScrapeLimit = math.MaxUint32
+	maxScrapeLimit int64 = math.MaxUint32
 )
 
 // Config is the tracker's policy. Default gives its defaults; the zero value
@@ -55,7 +55,7 @@ type Config struct {
 	MaxPeers int
 	// MaxScrapeTorrents is how many torrents a scrape is answered for; the
 	// rest of its hashes is left out.
-	MaxScrapeTorrents int
+	MaxScrapeTorrents int64
 	// MaxFullScrapeTorrents is up to how many torrents a scrape without an info
 	// hash is answered for all of them, 0 to MaxFullScrapeLimit. 0 refuses it.
 	MaxFullScrapeTorrents int

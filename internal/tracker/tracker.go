@@ -6,6 +6,7 @@ package tracker
 
 import (
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -86,7 +87,7 @@ func newPolicy(cfg *Config) (policy, error) {
 		interval:      cfg.Interval,
 		minInterval:   cfg.ToldMinInterval(),
 		maxPeers:      min(cfg.MaxPeers, MaxPeersLimit),
-		maxScrape:     cfg.MaxScrapeTorrents,
+		maxScrape:     int(min(cfg.MaxScrapeTorrents, math.MaxInt32)),
 		maxFullScrape: cfg.MaxFullScrapeTorrents,
 		private:       cfg.PrivatePeers,
 		trusted:       trusted,
