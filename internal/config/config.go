@@ -183,7 +183,8 @@ type Protocol struct {
 	MaxPeersPerIP int `toml:"max_peers_per_ip" range:"0..256"`
 	// Memory that the swarms may take: "auto" (six tenths of what the machine or
 	// its cgroup has), a number of bytes, or a size such as "512 MiB" or "8 GiB".
-	// 0 is no limit. At the limit new torrents are refused, known ones are not.
+	// 0 is as much as there can be: 64 GiB, and 1.25 GiB in a 32-bit process. At the
+	// limit new torrents are refused, known ones are not.
 	MaxMemory Memory `toml:"max_memory"`
 	// Torrents at most; a further one is refused. 0 is no limit.
 	MaxTorrents int `toml:"max_torrents" range:"0..2147483647"`

@@ -50,7 +50,7 @@ var docs = map[string]string{
 	"Protocol.PeerAnnounceInterval":       "Seconds that clients are asked to wait between announces. Each reply adds\nup to 10 %, so that clients do not come in waves.",
 	"Protocol.MinAnnounceInterval":        "Seconds that clients are asked to wait at least, also between scrapes.\n0 is half of peer_announce_interval.",
 	"Protocol.MaxPeersPerIP":              "Peers that one torrent holds from one address (IPv6: from one /64); a\nfurther one replaces the oldest. 0 is no limit. Loopback and private\naddresses have none.",
-	"Protocol.MaxMemory":                  "Memory that the swarms may take: \"auto\" (six tenths of what the machine or\nits cgroup has), a number of bytes, or a size such as \"512 MiB\" or \"8 GiB\".\n0 is no limit. At the limit new torrents are refused, known ones are not.",
+	"Protocol.MaxMemory":                  "Memory that the swarms may take: \"auto\" (six tenths of what the machine or\nits cgroup has), a number of bytes, or a size such as \"512 MiB\" or \"8 GiB\".\n0 is as much as there can be: 64 GiB, and 1.25 GiB in a 32-bit process. At the\nlimit new torrents are refused, known ones are not.",
 	"Protocol.MaxTorrents":                "Torrents at most; a further one is refused. 0 is no limit.",
 	"Protocol.HandOutPrivateAddresses":    "Who is given peers with private, loopback or link-local addresses, or with\none behind a carrier's NAT (100.64.0.0/10). auto: clients that have such an\naddress themselves. always, never: everybody, nobody.",
 	"Protocol.TrustedPeerAddressSources":  "Sources that may announce another address than their own (ip=, ipv4=,\nipv6=), as prefixes or single addresses.",

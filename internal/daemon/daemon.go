@@ -56,7 +56,7 @@ type Daemon struct {
 	metrics *metrics.Metrics // nil where nobody can ask for them
 
 	operator    []*admin.Server
-	memoryLimit int64 // of the store, in bytes; 0 is none
+	memoryLimit int64 // of the store, in bytes
 	maxHeld     int64 // by connections, in bytes; 0 is the server's default
 
 	passed    map[string][]*os.File // by the service manager; nil after the setup

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"math/bits"
 	"time"
 
 	"spate/internal/access"
@@ -54,11 +55,21 @@ func swarmConfig(cfg *config.Config, available int64) swarm.Config {
 	c.MaxPeerAge = peerAge(cfg)
 	c.DownloadedMemory = seconds(cfg.Cleaning.DownloadedMemory)
 	c.MaxTorrents = cfg.Protocol.MaxTorrents
-	c.MaxMemory = cfg.Protocol.MaxMemory.Bytes
-	if cfg.Protocol.MaxMemory.Auto {
-		c.MaxMemory = available / 10 * memoryShare
-	}
+	c.MaxMemory = storeMemory(cfg.Protocol.MaxMemory, available)
 	return c
+}
+
+// storeMemory returns how many bytes the store may take: what is configured, or as
+// much as a store holds where that is less.
+func storeMemory(m config.Memory, available int64) int64 {
+	n := m.Bytes
+	if m.Auto {
+		n = available / 10 * memoryShare
+	}
+	if n == 0 {
+		return swarm.MemoryLimit
+	}
+	return min(n, swarm.MemoryLimit)
 }
 
 // trackerConfig returns the policy's part of the configuration.
@@ -197,6 +208,8 @@ func notes(cfg *config.Config) (warn, info []string) {
 	}
 	if m := cfg.Protocol.MaxMemory; !m.Auto && m.Bytes > 0 && m.Bytes < leastMemory {
 		warn = append(warn, fmt.Sprintf("[protocol] max_memory = %d bytes is next to nothing: nearly all torrents will be refused; a size is written with its unit, such as \"512 MiB\"", m.Bytes))
+	} else if !m.Auto && m.Bytes > swarm.MemoryLimit {
+		warn = append(warn, fmt.Sprintf("[protocol] max_memory = %d MiB is served as %d MiB, as much as a process of %d bits finds addresses for", m.Bytes>>20, swarm.MemoryLimit>>20, bits.UintSize))
 	}
 	for _, p := range cfg.Network.TrustedProxies {
 		if p.Bits() < widestTrust && hasProxy(cfg) {

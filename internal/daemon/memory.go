@@ -3,17 +3,31 @@ package daemon
 import (
 	"io/fs"
 	"log/slog"
+	"math/bits"
 	"path"
 	"strconv"
 	"strings"
 )
 
+// fewAddresses is how many bytes a process of 32 bits can count on having addresses
+// for: some kernels keep the other half (docs/adr/0035).
+const fewAddresses = 2 << 30
+
 // availableMemory returns how many bytes the process may use: what the machine
-// has, or its cgroup where that is less. 0 means that it is unknown.
+// has, or its cgroup where that is less, or what it has addresses for. 0 means that
+// it is unknown.
 func availableMemory(log *slog.Logger) int64 {
 	n := memoryOfSystem()
 	if n == 0 {
 		log.Warn("the size of this machine's memory is unknown: max_memory = \"auto\" is no limit")
+	}
+	return addressable(n, bits.UintSize)
+}
+
+// addressable returns what of n bytes of memory a process has addresses for.
+func addressable(n int64, addressBits int) int64 {
+	if addressBits == 32 {
+		return min(n, fewAddresses)
 	}
 	return n
 }

@@ -1,8 +1,12 @@
 package daemon
 
 import (
+	"strings"
 	"testing"
 	"testing/fstest"
+
+	"spate/internal/config"
+	"spate/internal/swarm"
 )
 
 func TestMemoryLimit(t *testing.T) {
@@ -42,6 +46,50 @@ func TestMemoryLimit(t *testing.T) {
 		}
 		if got := memoryLimit(root); got != tt.want {
 			t.Errorf("%s: got %d, want %d", name, got, tt.want)
+		}
+	}
+}
+
+// TestMemoryOfAddresses: where addresses have 32 bits, they are what there is of memory.
+func TestMemoryOfAddresses(t *testing.T) {
+	for _, tt := range []struct {
+		memory int64
+		bits   int
+		want   int64
+	}{
+		{0, 32, 0},
+		{512 << 20, 32, 512 << 20},
+		{8 << 30, 32, 2 << 30},
+		{8 << 30, 64, 8 << 30},
+	} {
+		if got := addressable(tt.memory, tt.bits); got != tt.want {
+			t.Errorf("with %d bits, %d of %d bytes can be had, want %d", tt.bits, got, tt.memory, tt.want)
+		}
+	}
+}
+
+// TestStoreMemory: what is configured holds as far as a store can keep to it, and the
+// operator is told of the rest.
+func TestStoreMemory(t *testing.T) {
+	for _, tt := range []struct {
+		configured config.Memory
+		want       int64
+		warns      bool
+	}{
+		{config.Memory{Auto: true}, 1000 << 20 / 10 * 6, false},
+		{config.Memory{Bytes: 100 << 20}, 100 << 20, false},
+		{config.Memory{}, swarm.MemoryLimit, false},
+		{config.Memory{Bytes: swarm.MemoryLimit}, swarm.MemoryLimit, false},
+		{config.Memory{Bytes: 1 << 61}, swarm.MemoryLimit, true},
+	} {
+		if got := storeMemory(tt.configured, 1000<<20); got != tt.want {
+			t.Errorf("%+v of 1000 MiB gives the store %d, want %d", tt.configured, got, tt.want)
+		}
+		cfg := config.Default()
+		cfg.Protocol.MaxMemory = tt.configured
+		warnings, _ := notes(&cfg)
+		if told := strings.Contains(strings.Join(warnings, "\n"), "max_memory = "); told != tt.warns {
+			t.Errorf("%+v: warns %v, want %v: %q", tt.configured, told, tt.warns, warnings)
 		}
 	}
 }

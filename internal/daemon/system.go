@@ -28,7 +28,7 @@ func systemNotes(cfg *config.Config, available int64, root fs.FS) (notes []strin
 	if n := readNumber(root, "proc/sys/net/netfilter/nf_conntrack_max"); n > 0 && n < smallConntrack {
 		note("the firewall tracks at most %d connections, which a busy tracker exceeds: raise net.netfilter.nf_conntrack_max, or do not track its port", n)
 	}
-	if m := cfg.Protocol.MaxMemory; !m.Auto && available > 0 && (m.Bytes == 0 || m.Bytes > available/10*mostMemory) {
+	if m := cfg.Protocol.MaxMemory; !m.Auto && available > 0 && storeMemory(m, available) > available/10*mostMemory {
 		note("[protocol] max_memory does not keep the process below the %d MiB that there are: it may be killed when the swarms grow", available>>20)
 	}
 	return notes

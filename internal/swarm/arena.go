@@ -9,7 +9,8 @@ import (
 
 const (
 	regionPages = 1024 // 4 MiB
-	maxRegions  = 1 << 14
+	// maxRegions is 64 GiB, and 1.25 GiB where addresses have 32 bits: docs/adr/0035.
+	maxRegions = 320 + (1<<14-320)*(bits.UintSize/64)
 	// headroom is how many free pages there have to be before an announce, so
 	// that no allocation inside it fails where the system has no more: an
 	// announce needs fewer than 16.

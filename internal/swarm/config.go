@@ -16,6 +16,9 @@ const (
 	MinPeerAge = 10 * time.Millisecond
 	// MaxShards is the largest number of shards.
 	MaxShards = 1 << 14
+	// MemoryLimit is how many bytes a Store holds at most, whatever MaxMemory is:
+	// 64 GiB, and 1.25 GiB in a process with 32-bit addresses.
+	MemoryLimit int64 = maxRegions * regionPages * pageSize
 )
 
 // Config says how a Store behaves.
@@ -31,7 +34,7 @@ type Config struct {
 	// DownloadedMemory is how long the download count of a torrent without
 	// peers is remembered; 0 forgets it at once.
 	DownloadedMemory time.Duration
-	// MaxMemory is how many bytes the store may hold, 0 for no limit. Just
+	// MaxMemory is how many bytes the store may hold, 0 for MemoryLimit. Just
 	// below it remembered download counts go and new torrents are refused; at
 	// it a new peer of a known torrent takes the place of an older one.
 	MaxMemory int64

@@ -72,11 +72,12 @@ func New(cfg Config) (*Store, error) {
 		maxPeers:    maxSlabRecords,
 	}
 	s.forget = uint32(min((cfg.DownloadedMemory+s.tick-1)/s.tick, 1<<31))
-	s.softPages, s.hardPages = 1<<62, 1<<62
+	// Where the arena itself is the limit, growth ends before its headroom.
+	s.hardPages = MemoryLimit/pageSize - 2*headroom
 	if cfg.MaxMemory > 0 {
-		s.hardPages = cfg.MaxMemory / pageSize
-		s.softPages = s.hardPages - s.hardPages>>memoryLow
+		s.hardPages = min(s.hardPages, cfg.MaxMemory/pageSize)
 	}
+	s.softPages = s.hardPages - s.hardPages>>memoryLow
 	s.addLanes()
 	for i := range s.shards {
 		sh := &s.shards[i]
