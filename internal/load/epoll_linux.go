@@ -144,6 +144,10 @@ func (l *epollLoop) underWay() bool {
 // second of CPU time from 0.90 to 1.10 of wrk's (bench/generator).
 const maxDoze = 20 * time.Millisecond
 
+// kernelTimespec is struct __kernel_timespec, which has these sizes on every machine;
+// unix.Timespec is what older calls take, 32 bits each on some.
+type kernelTimespec struct{ seconds, nanoseconds int64 }
+
 // epollWait waits for events to the nanosecond, where the system can: a rate of
 // some thousands a second leaves less than a millisecond between requests. With doze
 // it keeps the goroutine's P, and waits for maxDoze at most.
@@ -152,7 +156,7 @@ func epollWait(ep int, events []unix.EpollEvent, wait time.Duration, doze bool) 
 	if doze || wait == 0 {
 		call, wait = unix.RawSyscall6, min(wait, maxDoze)
 	}
-	ts := unix.NsecToTimespec(int64(wait))
+	ts := kernelTimespec{seconds: int64(wait / time.Second), nanoseconds: int64(wait % time.Second)}
 	n, _, errno := call(unix.SYS_EPOLL_PWAIT2, uintptr(ep), uintptr(unsafe.Pointer(&events[0])),
 		uintptr(len(events)), uintptr(unsafe.Pointer(&ts)), 0, 0)
 	if errno == unix.ENOSYS { // before Linux 5.11
