@@ -113,18 +113,21 @@ func allThreads(trap, a1, a2, a3 uintptr) error {
 	return nil
 }
 
-// verify reads back what drop did, and tries to undo it.
+// verify reads back what drop did, and tries to undo it: that fails where the saved
+// user and group are ours as well. They cannot be read everywhere: getresuid(2) has 16
+// bits for each on 386 and arm.
 func (id *identity) verify() error {
-	r, e, s := unix.Getresuid()
-	rg, eg, sg := unix.Getresgid()
+	r, e, rg, eg := unix.Getuid(), unix.Geteuid(), unix.Getgid(), unix.Getegid()
 	groups, err := unix.Getgroups()
 	switch {
 	case err != nil:
 		return err
-	case r != id.uid || e != id.uid || s != id.uid || rg != id.gid || eg != id.gid || sg != id.gid || len(groups) != 0:
-		return fmt.Errorf("the system left users %d %d %d, groups %d %d %d and %v", r, e, s, rg, eg, sg, groups)
+	case r != id.uid || e != id.uid || rg != id.gid || eg != id.gid || len(groups) != 0:
+		return fmt.Errorf("the system left users %d %d, groups %d %d and %v", r, e, rg, eg, groups)
 	case syscall.Setuid(0) == nil:
 		return errors.New("root could be had back")
+	case id.gid != 0 && syscall.Setgid(0) == nil:
+		return errors.New("root's group could be had back")
 	}
 	return nil
 }
