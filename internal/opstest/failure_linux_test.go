@@ -1,3 +1,5 @@
+//go:build amd64 || arm64
+
 package opstest
 
 import (
@@ -80,21 +82,4 @@ func TestPartFails(t *testing.T) {
 			}
 		})
 	}
-}
-
-func isTimeout(err error) bool {
-	var timeout net.Error
-	return errors.As(err, &timeout) && timeout.Timeout()
-}
-
-// dialPort connects to a port of the loopback until the test ends.
-func dialPort(t *testing.T, port string) net.Conn {
-	t.Helper()
-	c, err := net.Dial("tcp", "127.0.0.1:"+port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(patience))
-	return c
 }
