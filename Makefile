@@ -16,7 +16,7 @@ SOAKTIME  ?= 10m
 BENCHTIME ?= 1s
 COUNT     ?= 6
 
-.PHONY: all build test race e2e e2e-peers e2e-systemd bench bench-once bench-smoke bench-memory bench-http bench-generator lint format cross tidy fuzz soak check-clean clean
+.PHONY: all build test test-32 race e2e e2e-peers e2e-systemd bench bench-once bench-smoke bench-memory bench-http bench-generator lint format cross tidy fuzz soak check-clean clean
 
 all: build
 
@@ -29,6 +29,10 @@ build-%:
 # Allocation gates run here and not under -race, where they do not count.
 test:
 	$(GO) test -shuffle=on ./...
+
+# Numbers and layouts where an int has 32 bits. It runs on an amd64 machine as it is.
+test-32:
+	GOARCH=386 CGO_ENABLED=0 $(GO) test -shuffle=on ./internal/config ./internal/httpwire ./internal/loop ./internal/swarm ./internal/tracker
 
 race:
 	$(GO) test -race -shuffle=on ./...
@@ -82,6 +86,9 @@ format:
 cross:
 	GOOS=darwin CGO_ENABLED=0 $(GO) build ./...
 	GOOS=freebsd CGO_ENABLED=0 $(GO) build ./...
+	GOARCH=386 CGO_ENABLED=0 $(GO) vet ./...
+	GOARCH=arm GOARM=6 CGO_ENABLED=0 $(GO) vet ./...
+	GOARCH=arm GOARM=6 CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/spate
 
 tidy:
 	@for m in $(MODULES); do ( cd $$m && $(GO) mod tidy -diff ) || exit 1; done
