@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -14,18 +15,22 @@ import (
 // written at now. Peers and torrents that the store already has stay as they
 // are; limits of the configuration hold. An error that wraps ErrSnapshot says
 // what of the snapshot is not usable first; all frames that are sound, also
-// behind it, are in the store. One shard is locked at a time, for at most 2,048
-// peers.
+// behind it, are in the store, and none where it wraps ErrSnapshotNewer. Another
+// error is the reader's, which ends it. One shard is locked at a time, for at most
+// 2,048 peers.
 func (s *Store) Load(r io.Reader, now time.Duration) error {
 	var head [headerSize]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return fmt.Errorf("%w: reading its header: %w", ErrSnapshot, err)
+		return fmt.Errorf("reading its header: %w", readError(err))
 	}
 	if string(head[:len(snapshotMagic)]) != snapshotMagic {
 		return fmt.Errorf("%w: it does not start with %q", ErrSnapshot, snapshotMagic)
 	}
-	if v := binary.LittleEndian.Uint32(head[len(snapshotMagic):]); v != snapshotVersion {
-		return fmt.Errorf("%w: it has version %d, and only %d is known", ErrSnapshot, v, snapshotVersion)
+	switch v := binary.LittleEndian.Uint32(head[len(snapshotMagic):]); {
+	case v > snapshotVersion:
+		return fmt.Errorf("%w: %w, in format %d, and this one reads up to %d", ErrSnapshot, ErrSnapshotNewer, v, snapshotVersion)
+	case v < snapshotVersion:
+		return fmt.Errorf("%w: there is no format %d", ErrSnapshot, v)
 	}
 	tick := time.Duration(binary.LittleEndian.Uint64(head[len(snapshotMagic)+4:]))
 	if tick <= 0 || tick > 1<<50 {
@@ -50,6 +55,15 @@ func (s *Store) Load(r io.Reader, now time.Duration) error {
 	}
 }
 
+// readError returns what is wrong with a snapshot that could not be read on: it is too
+// short, or nothing that it can be blamed for.
+func readError(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	return err
+}
+
 // A loader is one Load.
 type loader struct {
 	store *Store
@@ -64,12 +78,12 @@ type loader struct {
 func (l *loader) frame(r io.Reader) (payload []byte, sum uint32, err error) {
 	var head [frameHeadSize]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return nil, 0, fmt.Errorf("%w: %w", ErrSnapshot, err)
+		return nil, 0, readError(err)
 	}
 	n, sum := binary.LittleEndian.Uint32(head[:]), binary.LittleEndian.Uint32(head[4:])
 	if n == 0 {
 		if _, err := io.ReadFull(r, head[:]); err != nil {
-			return nil, 0, fmt.Errorf("%w: %w", ErrSnapshot, err)
+			return nil, 0, readError(err)
 		}
 		if want := binary.LittleEndian.Uint64(head[:]); sum != 0 || want != l.items {
 			return nil, 0, fmt.Errorf("%w: it should have %d items and has %d", ErrSnapshot, want, l.items)
@@ -81,7 +95,7 @@ func (l *loader) frame(r io.Reader) (payload []byte, sum uint32, err error) {
 	}
 	payload = l.buf[:n]
 	if _, err := io.ReadFull(r, payload); err != nil {
-		return nil, 0, fmt.Errorf("%w: %w", ErrSnapshot, err)
+		return nil, 0, readError(err)
 	}
 	return payload, sum, nil
 }

@@ -49,8 +49,12 @@ const (
 )
 
 // ErrSnapshot is what an error of Load wraps where the snapshot itself is wrong:
-// cut short, damaged, or of an unknown version.
-var ErrSnapshot = errors.New("not a usable snapshot")
+// cut short, damaged, or of a version that is not known. ErrSnapshotNewer is what it
+// wraps as well where that version is yet to come.
+var (
+	ErrSnapshot      = errors.New("not a usable snapshot")
+	ErrSnapshotNewer = errors.New("a newer version of this program wrote it")
+)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

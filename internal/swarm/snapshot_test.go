@@ -279,6 +279,28 @@ func TestSnapshotFailures(t *testing.T) {
 	}
 }
 
+// TestSnapshotOfAnotherFormat: one that is yet to come is told apart from what never was.
+func TestSnapshotOfAnotherFormat(t *testing.T) {
+	old := newStore(t)
+	populate(old, 40)
+	var buf bytes.Buffer
+	if err := old.Snapshot(&buf, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	for format, newer := range map[byte]bool{0: false, 2: true, 200: true} {
+		b := slices.Clone(buf.Bytes())
+		b[8] = format
+		fresh := newStore(t)
+		err := fresh.Load(bytes.NewReader(b), 0)
+		if !errors.Is(err, swarm.ErrSnapshot) || errors.Is(err, swarm.ErrSnapshotNewer) != newer {
+			t.Errorf("format %d: %v", format, err)
+		}
+		if n := fresh.Stats().Torrents; n != 0 {
+			t.Errorf("%d torrents of format %d were loaded", n, format)
+		}
+	}
+}
+
 // FuzzLoad: no snapshot breaks the store.
 func FuzzLoad(f *testing.F) {
 	old := newStore(f)
