@@ -166,8 +166,7 @@ func (d *Daemon) setup() error {
 	for _, name := range unserved {
 		d.log.Warn(fmt.Sprintf("nobody serves the socket that the service manager passed as %q, and who connects to it waits: it needs a [[listeners]] table with address = %q", name, "systemd:"+name))
 	}
-	// Last, so that who connects meanwhile waits in the kernel's queue.
-	return d.restore()
+	return d.openSnapshot()
 }
 
 // Addrs returns the address of each listener of the tracker, with the ports
@@ -200,13 +199,23 @@ func (d *Daemon) Close() {
 }
 
 // Run serves until ctx is done, stops within [limits] shutdown_timeout, and
-// returns nil. It drops privileges first, where that is configured. An error
-// says what failed; everything else was stopped. Run may be called once.
+// returns nil. It loads the snapshot and drops privileges first, where that is
+// configured; when ctx is done before the snapshot is loaded, it returns nil at once.
+// An error says what failed; everything else was stopped. Run may be called once.
 func (d *Daemon) Run(ctx context.Context) error {
 	defer d.Close()
+	// Who connects meanwhile waits in the kernel's queue.
+	if whole, err := d.restore(ctx); err != nil || !whole {
+		return err
+	}
 	if err := d.dropPrivileges(); err != nil {
 		return err
 	}
+	return d.serve(ctx)
+}
+
+// serve is Run once there is nothing left to do first.
+func (d *Daemon) serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g := &group{errs: make(chan error, 1+len(d.operator)), failed: cancel}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -27,6 +28,7 @@ type keeper struct {
 	path     string        // for messages
 	name     string        // in dir
 	interval time.Duration
+	source   io.ReadCloser // the snapshot that Run loads; nil where there is none, and afterwards
 
 	mu    sync.Mutex // guards noted
 	noted writes
@@ -65,11 +67,12 @@ func (k *keeper) note(size int64, took time.Duration, err error) (again bool) {
 
 // The endings of the files beside a snapshot, besides its lock: one that is being
 // written, one that only shows whether that will be possible, perhaps while another
-// tracker writes, and one that could not be read.
+// tracker writes, one that could not be read, and one of a version to come.
 const (
 	unfinished = ".tmp"
 	probe      = ".probe"
 	damaged    = ".damaged"
+	newer      = ".newer"
 )
 
 // openKeeper prepares the snapshot's file, if there is to be one.
@@ -126,6 +129,9 @@ func (d *Daemon) lockKeeper() (err error) {
 
 // close lets others have the snapshot.
 func (k *keeper) close() {
+	if k.source != nil {
+		_ = k.source.Close() // it was only read
+	}
 	if k.lock != nil {
 		k.lock.close()
 	}
@@ -165,44 +171,6 @@ func (k *keeper) create(name string) (*os.File, error) {
 		if !errors.Is(err, fs.ErrExist) {
 			return f, err
 		}
-	}
-}
-
-// restore loads the snapshot, where there is one. A damaged one is put aside, and
-// what was sound in it is served.
-func (d *Daemon) restore() error {
-	k := d.keeper
-	if k == nil {
-		return nil
-	}
-	f, err := k.dir.Open(k.name)
-	if errors.Is(err, fs.ErrNotExist) {
-		k.log.Info("there is no snapshot yet", "path", k.path)
-		return nil
-	}
-	if err != nil {
-		return d.cfg.Problem("snapshot.path", "cannot be read: %v", err)
-	}
-	defer f.Close()
-	if d.checking {
-		return nil // it can be read; a damaged one is not ours to put aside now
-	}
-	start := time.Now()
-	err = k.store.Load(bufio.NewReaderSize(f, 1<<20), k.clock())
-	stats := k.store.Stats()
-	log := k.log.With("path", k.path, "torrents", stats.Torrents, "peers", stats.Peers4+stats.Peers6)
-	switch {
-	case err == nil:
-		log.Info("the snapshot is loaded", "took", time.Since(start).Round(time.Millisecond).String())
-		return nil
-	case errors.Is(err, swarm.ErrSnapshot):
-		if err := k.dir.Rename(k.name, k.name+damaged); err != nil {
-			return d.cfg.Problem("snapshot.path", "is damaged, and cannot be put aside: %v", err)
-		}
-		log.Error("the snapshot is damaged: what was sound in it is loaded, and the file put aside", "error", err, "aside", k.path+damaged)
-		return nil
-	default:
-		return d.cfg.Problem("snapshot.path", "cannot be read: %v", err)
 	}
 }
 
