@@ -166,8 +166,9 @@ type Protocol struct {
 	// out.
 	MaxScrapeTorrents int64 `toml:"max_scrape_torrents" range:"0..4294967295"`
 	// A scrape without any info hash is answered for all torrents where there are
-	// no more than this; otherwise it fails. 0 refuses it always. Each such scrape
-	// costs as much as thousands of announces when there are many torrents.
+	// no more than this; otherwise it fails. 0 refuses it always. One answer, which
+	// may be some seconds old, is for all who ask, and counts in their
+	// requests_per_second_per_ip by its length.
 	MaxFullScrapeTorrents int `toml:"max_full_scrape_torrents" range:"0..65536"`
 	// Peers in one reply at most. More than 200 is served as 200.
 	MaxPeers int `toml:"max_peers" range:"0..2147483647"`
@@ -241,7 +242,8 @@ type Limits struct {
 	ConnectionsPerSecondPerIP int `toml:"connections_per_second_per_ip" range:"0..2147483647"`
 	// Connections that one address may open at once after a pause.
 	ConnectionBurstPerIP int `toml:"connection_burst_per_ip" range:"0..2147483647"`
-	// Requests of one client address a second in the long run.
+	// Requests of one client address a second in the long run. A reply counts as one
+	// more for each 16 KiB of it.
 	RequestsPerSecondPerIP int `toml:"requests_per_second_per_ip" range:"0..2147483647"`
 	// Requests of one client address at once after a pause.
 	RequestBurstPerIP int `toml:"request_burst_per_ip" range:"0..2147483647"`

@@ -241,6 +241,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 		return d.server.Run(ctx)
 	})
 	g.start(support, "sweep", forever(d.sweeper.run))
+	g.start(support, "scrapes", forever(d.tracker.PrepareScrapes))
 	g.start(support, "log", forever(d.limited.run))
 	g.start(support, "monitor", forever(d.monitor))
 	g.start(support, "reclaim", forever(newReclaimer().run))

@@ -169,6 +169,7 @@ func (x *exchange) reply(now time.Duration, p *peer) (status int, body []byte, o
 		x.body = nil // one full scrape must not keep its memory for good
 	}
 	if known {
+		x.rules.limits.charge(now, client, len(body))
 		return 200, body, outcomeHandled, client
 	}
 	if page, o := x.page(p); page != nil {

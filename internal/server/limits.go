@@ -29,7 +29,8 @@ type Limits struct {
 	// the long run, ConnectionBurst how many at once after a pause.
 	ConnectionRate, ConnectionBurst int
 	// RequestRate and RequestBurst are the same for requests, by the address of
-	// the client, which is not the connection's behind a proxy.
+	// the client, which is not the connection's behind a proxy. A reply counts as one
+	// more for each requestBytes of its body.
 	RequestRate, RequestBurst int
 	// Exempt are the sources without limits of their own: trusted proxies, and
 	// loopback and private networks where many clients sit on one address.
@@ -190,6 +191,20 @@ func (l *limiter) request(now time.Duration, client netip.Addr) bool {
 	}
 	l.refused[refusalRequestRate].Add(1)
 	return false
+}
+
+// requestBytes is how much of a reply's body takes as much CPU time as a request:
+// making and sending 16 KiB some 20 µs.
+const requestBytes = 16 << 10
+
+// charge counts a reply whose body has n bytes, beyond the request that it is for. Its
+// client may have to wait for that, but has this one.
+func (l *limiter) charge(now time.Duration, client netip.Addr, n int) {
+	r := l.rules.Load()
+	if n < requestBytes || r.requests.period == 0 || !client.IsValid() || r.exempt.Contains(client) {
+		return
+	}
+	l.table.charge(now, limitKey(client), r.requests, n/requestBytes)
 }
 
 // refusals returns how often each limit refused since newLimiter.

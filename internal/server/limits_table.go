@@ -114,6 +114,16 @@ func (t *limitTable) request(now time.Duration, key uint64, r rate) bool {
 	return i < 0 || r.take(now, &s.requests[i])
 }
 
+// charge counts n more requests, whether or not they are within the rate.
+func (t *limitTable) charge(now time.Duration, key uint64, r rate, n int) {
+	s := t.set(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := s.place(now, key); i >= 0 {
+		s.requests[i] = max(s.requests[i], now) + time.Duration(n)*r.period
+	}
+}
+
 // find returns the place of key, or -1.
 func (s *limitSet) find(key uint64) int {
 	for i := range s.keys {

@@ -33,7 +33,7 @@ const (
 	longestInterval = math.MaxInt32 / 2 * time.Second
 
 	// MaxFullScrapeLimit is the most torrents that a full scrape is answered for.
-	// One of that size takes an event loop some 30 ms and 6 MB (BenchmarkFullScrape).
+	// An answer of that size takes some 50 ms and 6 MB (BenchmarkFullScrape).
 	MaxFullScrapeLimit = 1 << 16
 
 	// maxScrapeLimit is what aquatic_http's files may say. A request head has room

@@ -39,6 +39,7 @@ type Tracker struct {
 	policy policy
 	store  Store
 	access AccessList
+	full   fullScrapes
 
 	mu      sync.Mutex // guards workers
 	workers []*counters
@@ -57,7 +58,9 @@ func New(cfg Config, store Store, access AccessList) (*Tracker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tracker{policy: p, store: store, access: access}, nil
+	t := &Tracker{policy: p, store: store, access: access}
+	t.full = fullScrapes{t: t, wanted: make(chan struct{}, 1)}
+	return t, nil
 }
 
 // allows reports whether the torrent h is served.

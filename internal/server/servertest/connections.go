@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ func (c Carrier) connections(t *testing.T) {
 	t.Run("keep-alive off", c.keepAliveOff)
 	t.Run("requests per connection", c.maxRequests)
 	t.Run("rate", c.rate)
+	t.Run("rate of bytes", c.rateOfBytes)
 	t.Run("connections of an address", c.addressConnections)
 	t.Run("pipelines larger than any buffer", c.longPipeline)
 	t.Run("reply larger than any buffer", c.largeReply)
@@ -58,6 +60,32 @@ func (c Carrier) rate(t *testing.T) {
 	conn := s.dial()
 	s.send(conn, get("/announce")+get("/announce"))
 	s.expect(conn, reply(echo)+reply("too fast"))
+}
+
+// rateOfBytes lets the last request that a client has left fetch more than a request is
+// worth: it has it, and nothing after it.
+func (c Carrier) rateOfBytes(t *testing.T) {
+	const worth = 16 << 10
+	cfg := c.config()
+	cfg.Limits = server.Limits{RequestRate: 1, RequestBurst: 3}
+	now := new(atomic.Int64)
+	now.Store(int64(time.Hour))
+	cfg.Clock = func() time.Duration { return time.Duration(now.Load()) }
+	s := c.start(t, cfg)
+	conn := s.dial()
+	big := func(n int) string { return reply(string(make([]byte, n))) }
+	for _, n := range []int{worth - 1, worth - 1, 10 * worth} {
+		s.send(conn, get(fmt.Sprintf("/big?%d", n)))
+		s.expect(conn, big(n))
+	}
+	for _, step := range []struct {
+		after time.Duration
+		want  string
+	}{{0, "too fast"}, {9 * time.Second, "too fast"}, {2 * time.Second, echo}} {
+		now.Add(int64(step.after))
+		s.send(conn, get("/announce"))
+		s.expect(conn, reply(step.want))
+	}
 }
 
 func (c Carrier) addressConnections(t *testing.T) {
