@@ -87,7 +87,7 @@ func (d *Daemon) openKeeper() error {
 	}
 	dir, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
-		return d.cfg.Problem("snapshot.path", "needs a file in a directory that is there: %v", err)
+		return d.cfg.Problem("snapshot.path", "needs a file in a directory that can be opened: %v", err)
 	}
 	d.keeper = &keeper{
 		store: d.store, clock: d.clock, log: d.log, limited: d.limited.logger(), dir: dir, path: path, name: name,

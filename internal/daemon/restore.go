@@ -48,6 +48,10 @@ func (d *Daemon) restore(ctx context.Context) (whole bool, err error) {
 	err = k.load(ctx, k.source)
 	stats := k.store.Stats()
 	log := k.log.With("path", k.path, "torrents", stats.Torrents, "peers", stats.Peers4+stats.Peers6)
+	if stats.LeftOutPeers > 0 && ctx.Err() == nil {
+		k.log.Warn("max_memory and max_torrents have no room for all of the snapshot, and the next one is written without the rest: copy the file now to keep that",
+			"path", k.path, "torrents_left_out", stats.LeftOutTorrents, "peers_left_out", stats.LeftOutPeers)
+	}
 	switch {
 	case err == nil:
 		log.Info("the snapshot is loaded", "took", time.Since(start).Round(time.Millisecond).String())

@@ -142,3 +142,32 @@ func TestSnapshotOfANewerVersion(t *testing.T) {
 		t.Errorf("the log calls it damaged:\n%s", log)
 	}
 }
+
+// TestSnapshotLargerThanTheStore: who has lowered a limit too far hears of it before the
+// snapshot is written over.
+func TestSnapshotLargerThanTheStore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "swarms")
+	t.Run("first life", func(t *testing.T) {
+		d := start(t, keeping(path), nil)
+		for _, other := range "0123456789" {
+			get(t, "http://"+d.Addrs()[0].String()+"/announce?port=3000&left=1&info_hash="+escaped(hash[:19]+string(other)))
+		}
+	})
+	for most, left := range map[int]string{0: "", 10: "", 3: "torrents_left_out=7 peers_left_out=7"} {
+		cfg := keeping(path)
+		cfg.Protocol.MaxTorrents = most
+		var text lockedBuilder
+		d, err := New(cfg, Build{}, &Log{Logger: slog.New(slog.NewTextHandler(&text, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if whole, err := d.restore(t.Context()); !whole || err != nil {
+			t.Errorf("restore says %v, %v", whole, err)
+		}
+		d.Close()
+		log := text.String()
+		if !strings.Contains(log, left) || strings.Contains(log, "level=WARN") != (left != "") {
+			t.Errorf("with room for %d torrents the log says\n%s", most, log)
+		}
+	}
+}

@@ -107,4 +107,6 @@ type Stats struct {
 	DisplacedPeers    uint64 // removed for another one of the same torrent at the memory limit
 	RefusedTorrents   uint64 // announces answered with FailureFull
 	ForgottenByMemory uint64 // download counts forgotten at the memory limit
+	LeftOutTorrents   uint64 // that Load had no room for; one of many peers may count several times
+	LeftOutPeers      uint64 // that Load had no room for, those of LeftOutTorrents among them
 }

@@ -99,6 +99,9 @@ func WithChecksums(b []byte) []byte {
 	out := bytes.Clone(b)
 	for at := headerSize; at+frameHeadSize <= len(out); {
 		n := int(binary.LittleEndian.Uint32(out[at:]))
+		if n == 0 {
+			binary.LittleEndian.PutUint32(out[at+4:], crc32.Checksum(out[:headerSize], castagnoli))
+		}
 		if n == 0 || n > maxFrame || at+frameHeadSize+n > len(out) {
 			break
 		}

@@ -36,7 +36,7 @@ func (s *Store) Load(r io.Reader, now time.Duration) error {
 	if tick <= 0 || tick > 1<<50 {
 		return fmt.Errorf("%w: its ticks are %d ns long", ErrSnapshot, tick)
 	}
-	l := loader{store: s, now: s.ticks(now), tick: tick, buf: make([]byte, maxFrame)}
+	l := loader{store: s, now: s.ticks(now), tick: tick, head: crc32.Checksum(head[:], castagnoli), buf: make([]byte, maxFrame)}
 	var damage error // the first
 	for offset := int64(headerSize); ; {
 		payload, sum, err := l.frame(r)
@@ -69,6 +69,7 @@ type loader struct {
 	store *Store
 	now   uint64
 	tick  time.Duration // of the snapshot
+	head  uint32        // checksum of the header
 	buf   []byte        // maxFrame long
 	items uint64
 }
@@ -85,8 +86,11 @@ func (l *loader) frame(r io.Reader) (payload []byte, sum uint32, err error) {
 		if _, err := io.ReadFull(r, head[:]); err != nil {
 			return nil, 0, readError(err)
 		}
-		if want := binary.LittleEndian.Uint64(head[:]); sum != 0 || want != l.items {
+		if want := binary.LittleEndian.Uint64(head[:]); want != l.items {
 			return nil, 0, fmt.Errorf("%w: it should have %d items and has %d", ErrSnapshot, want, l.items)
+		}
+		if sum != 0 && sum != l.head { // 0 was written until there was a checksum
+			return nil, 0, fmt.Errorf("%w: the checksum of its header is wrong, so that peers may have gone too early", ErrSnapshot)
 		}
 		return nil, 0, nil
 	}
@@ -176,7 +180,8 @@ func (l *loader) torrent(hash bittorrent.InfoHash, downloaded uint32, peers [2][
 	rec, r := sh.findRecord(&hash, h)
 	if r == nil {
 		if !roomy || !sh.roomForTorrent() {
-			sh.full++
+			sh.leftTorrents++
+			sh.leftPeers += uint64(len(peers[0])/(bittorrent.CompactLen4+markSize) + len(peers[1])/(bittorrent.CompactLen6+markSize))
 			return
 		}
 		rec, r = sh.addRecord(&hash, h)
@@ -219,6 +224,7 @@ func (l *loader) peer(own *list, k peerKey, mark uint16, roomy bool) {
 		return
 	}
 	if !roomy || own.size >= sh.store.maxPeers || sh.arena.used.Load() >= sh.store.hardPages {
+		sh.leftPeers++
 		return
 	}
 	mark = mark&^markTicks | uint16((sh.now-age)&markTicks)

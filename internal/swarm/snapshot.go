@@ -18,7 +18,8 @@ import (
 //
 //	header  "SPATESWM" (8), version 1 (4), length of a tick in nanoseconds (8)
 //	frames  length of the payload (4), CRC-32C of the payload (4), payload
-//	end     a frame of length 0 with CRC 0, then the number of items (8)
+//	end     a frame of length 0 with the CRC-32C of the header, then the number of
+//	        items (8)
 //
 // A payload is a sequence of items, each whole:
 //
@@ -85,7 +86,8 @@ func (s *Store) Snapshot(w io.Writer, now time.Duration) error {
 			}
 		}
 	}
-	end := binary.LittleEndian.AppendUint64(make([]byte, frameHeadSize), c.items)
+	end := binary.LittleEndian.AppendUint32(make([]byte, 4, 2*frameHeadSize), crc32.Checksum(head, castagnoli))
+	end = binary.LittleEndian.AppendUint64(end, c.items)
 	if _, err := w.Write(end); err != nil {
 		return fmt.Errorf("writing the snapshot's end: %w", err)
 	}

@@ -21,6 +21,8 @@ func (s *Store) Stats() Stats {
 		st.DisplacedPeers += sh.displaced
 		st.RefusedTorrents += sh.full
 		st.ForgottenByMemory += sh.forgotten
+		st.LeftOutTorrents += sh.leftTorrents
+		st.LeftOutPeers += sh.leftPeers
 		sh.unlock()
 	}
 	st.Seeders = st.Seeders4 + st.Seeders6

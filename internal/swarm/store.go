@@ -131,6 +131,7 @@ type shardState struct {
 	lists   [2]int // torrents with peers of a family
 
 	expired, refused, replaced, displaced, full, forgotten uint64
+	leftTorrents, leftPeers                                uint64
 }
 
 // A shard holds the torrents of a share of all info hashes.
