@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"spate/internal/swarm"
@@ -100,8 +101,14 @@ func (d *Daemon) openKeeper() error {
 	if info, err := dir.Stat(d.keeper.name); err == nil {
 		d.keeper.noted.last, d.keeper.noted.size = info.ModTime(), info.Size()
 	}
-	if err := d.keeper.writable(); err != nil {
-		return d.cfg.Problem("snapshot.path", "%v", err)
+	writer := os.Geteuid()
+	if d.become != nil {
+		writer = d.become.uid
+	}
+	for _, err := range []error{d.keeper.writable(), d.keeper.replaceable(writer)} {
+		if err != nil {
+			return d.cfg.Problem("snapshot.path", "%v", err)
+		}
 	}
 	return d.lockKeeper()
 }
@@ -159,6 +166,23 @@ func (k *keeper) writable() error {
 	}
 	return errors.Join(f.Close(), err)
 }
+
+// replaceable reports whether the sticky bit of the directory will keep the user from
+// putting a new snapshot in the place of the one that is there, as in /tmp.
+func (k *keeper) replaceable(uid int) error {
+	dir, err := k.dir.Stat(".")
+	if err != nil {
+		return err
+	}
+	file, err := k.dir.Lstat(k.name)
+	if err != nil || dir.Mode()&fs.ModeSticky == 0 || uid == 0 || ownerOf(dir) == uid || ownerOf(file) == uid {
+		return nil // there is none, or it can be replaced
+	}
+	return fmt.Errorf("is another user's, and only that one may replace it in a directory with the sticky bit: change its owner to %d, or take another directory", uid)
+}
+
+// ownerOf returns the number of the user who owns a file.
+func ownerOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
 
 // create makes a file of ours anew, whatever had its name: to open a FIFO would wait
 // for its reader, and a link leads to another file.

@@ -171,3 +171,35 @@ func TestSnapshotLargerThanTheStore(t *testing.T) {
 		}
 	}
 }
+
+// TestSnapshotOfAnotherUser: where only its owner may replace it, the start says so, and
+// not every write.
+func TestSnapshotOfAnotherUser(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "swarms")
+	k := newKeeper(t, path, &Log{Logger: slog.New(slog.DiscardHandler)})
+	us, other := os.Getuid(), os.Getuid()+1
+	for _, tt := range []struct {
+		there bool
+		mode  os.FileMode
+		uid   int
+		says  string
+	}{
+		{false, 0o777 | os.ModeSticky, other, ""},
+		{true, 0o777, other, ""},
+		{true, 0o777 | os.ModeSticky, us, ""},
+		{true, 0o777 | os.ModeSticky, 0, ""},
+		{true, 0o777 | os.ModeSticky, other, "sticky bit"},
+	} {
+		if tt.there {
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Chmod(filepath.Dir(path), tt.mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.replaceable(tt.uid); (err != nil) != (tt.says != "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%+v: %v", tt, err)
+		}
+	}
+}
