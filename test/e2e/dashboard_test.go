@@ -298,11 +298,7 @@ func TestDashboardNotReady(t *testing.T) {
 func relay(t *testing.T, host *lab.Host, change func(any) any, replaced map[string]any) (url string) {
 	t.Helper()
 	web := host.HTTPClient()
-	listener, err := host.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	address := serve(t, host, "127.0.0.1:0", func(w http.ResponseWriter, r *http.Request) {
 		if change == nil && r.URL.Path != "/" {
 			http.Error(w, "no tracker", http.StatusBadGateway)
 			return
@@ -328,14 +324,25 @@ func relay(t *testing.T, host *lab.Host, change func(any) any, replaced map[stri
 			stats[key] = v
 		}
 		_ = json.NewEncoder(w).Encode(changeAll(stats, change))
-	})}
+	})
+	return "http://" + address + "/"
+}
+
+// serve answers HTTP on the host until the test ends, and returns the address.
+func serve(t *testing.T, host *lab.Host, address string, handle http.HandlerFunc) string {
+	t.Helper()
+	listener, err := host.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handle}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	t.Cleanup(func() {
 		_ = server.Close()
 		<-ended
 	})
-	return "http://" + listener.Addr().String() + "/"
+	return listener.Addr().String()
 }
 
 // changeAll applies change to every value of a JSON document.
