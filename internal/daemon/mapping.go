@@ -209,7 +209,7 @@ func notes(cfg *config.Config) (warn, info []string) {
 	if m := cfg.Protocol.MaxMemory; !m.Auto && m.Bytes > 0 && m.Bytes < leastMemory {
 		warn = append(warn, fmt.Sprintf("[protocol] max_memory = %d bytes is next to nothing: nearly all torrents will be refused; a size is written with its unit, such as \"512 MiB\"", m.Bytes))
 	} else if !m.Auto && m.Bytes > swarm.MemoryLimit {
-		warn = append(warn, fmt.Sprintf("[protocol] max_memory = %d MiB is served as %d MiB, as much as a process of %d bits finds addresses for", m.Bytes>>20, swarm.MemoryLimit>>20, bits.UintSize))
+		warn = append(warn, fmt.Sprintf("[protocol] max_memory = %d MiB is served as %d MiB, as much as swarms can take in a process of %d bits", m.Bytes>>20, swarm.MemoryLimit>>20, bits.UintSize))
 	}
 	for _, p := range cfg.Network.TrustedProxies {
 		if p.Bits() < widestTrust && hasProxy(cfg) {
