@@ -42,7 +42,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	cfg, err := o.config()
 	if err == nil && o.printParsed {
-		return printConfig(&cfg, stdout, stderr)
+		_, err = fmt.Fprint(stdout, cfg.Print())
+		return failed(stderr, err)
 	}
 	if err == nil && !o.allowRemote {
 		err = load.CheckTarget(cfg.ServerAddress)
@@ -76,14 +77,6 @@ func failed(stderr io.Writer, err error) int {
 	}
 	fmt.Fprintf(stderr, "spate-load: %v\n", err)
 	return 1
-}
-
-func printConfig(cfg *load.Config, stdout, stderr io.Writer) int {
-	text, err := cfg.Print()
-	if err == nil {
-		_, err = fmt.Fprint(stdout, text)
-	}
-	return failed(stderr, err)
 }
 
 // config returns the file's configuration, or the default, with the flags'

@@ -114,7 +114,7 @@ func (c *Config) validateAdmin(f *tomlfile.Problems) {
 		f.Add("admin.address", `needs an address and port such as "127.0.0.1:3001", or "unix:/run/spate/admin.sock"`)
 	case c.Admin.Token == "" && !isPrivate(kind, rest):
 		f.Add("admin.token", "is missing: address = %q can be reached by others", c.Admin.Address)
-	case c.Admin.Token == notShown:
+	case c.Admin.Token == tomlfile.NotShown:
 		f.Add("admin.token", "is what -P prints instead of a token: needs the token itself")
 	case strings.ContainsFunc(c.Admin.Token, func(r rune) bool { return r <= ' ' || r > '~' }):
 		f.Add("admin.token", "needs visible ASCII characters only: no header can carry others") // without the token

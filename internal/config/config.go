@@ -14,7 +14,7 @@ import (
 	"spate/internal/tomlfile"
 )
 
-//go:generate go run ./docgen
+//go:generate go run ../tomlfile/docgen
 //go:generate go test -run ^TestReference$ -update
 
 // A Config is everything that can be configured. Default and Load make one.

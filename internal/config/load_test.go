@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -114,7 +115,7 @@ token = "secret\"word"
 	if strings.Contains(b.String(), "secret") {
 		t.Error("the admin token was printed")
 	}
-	printed := strings.Replace(b.String(), tomlString(notShown), tomlString(c.Admin.Token), 1)
+	printed := strings.Replace(b.String(), strconv.Quote(tomlfile.NotShown), tomlfile.PrintValue(reflect.ValueOf(c.Admin.Token)), 1)
 	again, err := Parse("spate.toml", []byte(printed))
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +192,7 @@ func FuzzParse(f *testing.F) {
 		if err := c.Write(&b); err != nil {
 			t.Fatal(err)
 		}
-		printed := strings.Replace(b.String(), tomlString(notShown), tomlString(c.Admin.Token), 1)
+		printed := strings.Replace(b.String(), strconv.Quote(tomlfile.NotShown), tomlfile.PrintValue(reflect.ValueOf(c.Admin.Token)), 1)
 		again, err := Parse("spate.toml", []byte(printed))
 		if err != nil {
 			t.Fatalf("what was printed does not load: %v\n%s", err, b.String())

@@ -99,7 +99,7 @@ func referenceTable(b *strings.Builder, path string, v reflect.Value) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if name := f.Tag.Get("toml"); name != "" && !tomlfile.IsTable(f.Type) {
-			fmt.Fprintf(b, "| `%s` | `%s` | %s | %s |\n", name, tomlValue(v.Field(i)), values(f), cell(docs[t.Name()+"."+f.Name]))
+			fmt.Fprintf(b, "| `%s` | `%s` | %s | %s |\n", name, tomlfile.PrintValue(v.Field(i)), values(f), cell(docs[t.Name()+"."+f.Name]))
 		}
 	}
 	for i := range t.NumField() {

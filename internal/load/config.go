@@ -1,16 +1,19 @@
 package load
 
-// Config is what a run does. Its first block of keys, and [torrents], are
-// aquatic_http_load_test 0.9's, with their meaning.
+//go:generate go run ../tomlfile/docgen
+
+// Config is what a run does. The keys up to those of Torrents are
+// aquatic_http_load_test 0.9's, with their meaning. The comments of the fields below are
+// those of `spate-load -p`; `go generate` copies them (docs_generated.go).
 type Config struct {
 	// Address and port of the tracker. Only loopback addresses are accepted,
 	// unless --allow-remote is given.
 	ServerAddress string `toml:"server_address"`
 	// Log level: off, error, warn, info, debug or trace.
 	LogLevel string `toml:"log_level"`
-	// Number of worker threads.
+	// Worker threads.
 	NumWorkers int `toml:"num_workers"`
-	// Maximum number of connections that each worker keeps open.
+	// Connections that each worker keeps open at most.
 	NumConnections int `toml:"num_connections"`
 	// How often each worker opens a connection while it has fewer than
 	// num_connections (milliseconds). 0 opens them as quickly as possible,
@@ -23,7 +26,8 @@ type Config struct {
 	Duration int `toml:"duration"`
 	// Send several requests over one connection.
 	KeepAlive bool `toml:"keep_alive"`
-	// Speak TLS. The certificate is not verified.
+	// Speak TLS. The certificate is not verified. A file without this key speaks
+	// TLS, as aquatic_http_load_test does.
 	EnableTLS bool `toml:"enable_tls"`
 
 	Torrents  TorrentConfig `toml:"torrents"`
@@ -34,27 +38,26 @@ type Config struct {
 	Check     CheckConfig   `toml:"check"`
 }
 
-// TorrentConfig shapes what is asked for.
+// What is asked for.
 type TorrentConfig struct {
 	// Number of torrents.
 	NumberOfTorrents int `toml:"number_of_torrents"`
 	// Probability that a peer is a seeder (0 to 1).
 	PeerSeederProbability float64 `toml:"peer_seeder_probability"`
-	// Weight of announces among the requests.
+	// Weights of announces and scrapes among the requests.
 	WeightAnnounce int `toml:"weight_announce"`
-	// Weight of scrapes among the requests.
-	WeightScrape int `toml:"weight_scrape"`
-	// Shape of the gamma distribution by which peers choose torrents.
+	WeightScrape   int `toml:"weight_scrape"`
+	// Shape and scale of the gamma distribution by which peers choose torrents. With
+	// these values 43 % of all requests are for the first one.
 	TorrentGammaShape float64 `toml:"torrent_gamma_shape"`
-	// Scale of the gamma distribution by which peers choose torrents.
 	TorrentGammaScale float64 `toml:"torrent_gamma_scale"`
 	// How peers choose torrents. gamma: as aquatic_http_load_test, by the two keys
-	// above. even: all alike. long-tail: torrent number n·u³ for a random u from 0
+	// above. even: all alike. long-tail: torrent number n * u^3 for a random u from 0
 	// to 1, so that a few are large and most are small, as on public trackers.
 	Distribution string `toml:"distribution"`
 }
 
-// RateConfig says when requests are sent.
+// When requests are sent.
 type RateConfig struct {
 	// closed: each connection sends its next request when the last one is
 	// answered. open: requests are due at a fixed rate, and latency counts from
@@ -74,13 +77,14 @@ type RateConfig struct {
 	Warmup int `toml:"warmup"`
 }
 
-// PeerConfig shapes who asks.
+// Who asks.
 type PeerConfig struct {
 	// gamma: every announce is by a new peer, as aquatic_http_load_test does
 	// it. lives: a fixed number of peers that start, announce again, complete,
 	// stop, or vanish without a word, and are then replaced.
 	Model string `toml:"model"`
-	// Number of peers alive at once (lives). An address holds at most 64,000.
+	// Number of peers alive at once (lives): at most 64,000 for each of
+	// addresses.number.
 	Number int `toml:"number"`
 	// Mean number of announces in a peer's life (lives).
 	MeanAnnounces float64 `toml:"mean_announces"`
@@ -90,20 +94,22 @@ type PeerConfig struct {
 	VanishProbability float64 `toml:"vanish_probability"`
 }
 
-// MixConfig shapes how requests are written and replies are read.
+// How requests are written, and replies are read.
 type MixConfig struct {
-	// How requests look: aquatic (aquatic_http_load_test's), mixed (clients by
-	// their share among public swarms), or one client's name.
+	// How requests look: aquatic (aquatic_http_load_test's), mixed (clients by their
+	// share among public swarms), or one of libtorrent, transmission, rtorrent, aria2,
+	// biglybt, utorrent, webtorrent, anacrolix, lftp, ctorrent, bitcomet, ktorrent,
+	// rqbit, monotorrent, rain, unworkable.
 	Client string `toml:"client"`
 	// numwant values, chosen at random; -1 leaves it out. An empty list takes
 	// the client's own.
 	NumWant []int `toml:"numwant"`
-	// Fewest and most info hashes in a scrape.
+	// Fewest and most info hashes in a scrape (1 to 100).
 	ScrapeMin int `toml:"scrape_min"`
 	ScrapeMax int `toml:"scrape_max"`
 	// Share of announces with compact=0 (0 to 1).
 	NonCompact float64 `toml:"non_compact"`
-	// Share of requests that are malformed in one of several ways (0 to 1). A
+	// Share of announces that are malformed in one of several ways (0 to 1). A
 	// failure is the right reply to them.
 	Malformed float64 `toml:"malformed"`
 	// Say Connection: keep-alive on connections that are kept, which HTTP/1.1 does
@@ -114,7 +120,7 @@ type MixConfig struct {
 	SlowReaders float64 `toml:"slow_readers"`
 }
 
-// AddressConfig says where requests seem to come from.
+// Where requests come from, as the tracker sees it.
 type AddressConfig struct {
 	// own: the one address of this machine. loopback: source addresses from
 	// 127.0.0.0/8. x-forwarded-for, forwarded, proxy-v1, proxy-v2: peers have
@@ -126,11 +132,12 @@ type AddressConfig struct {
 	IPv6 float64 `toml:"ipv6"`
 }
 
-// CheckConfig says what is checked, and by when.
+// What is checked, and by when.
 type CheckConfig struct {
 	// Remember who was announced, and check every reply against it: peers must
 	// have been announced to that torrent and not stopped, counts must be
-	// possible, nobody is told of himself.
+	// possible, no peer is told of itself. For runs shorter than the tracker's peer
+	// age.
 	Verify bool `toml:"verify"`
 	// With verify, announce to torrents that no run before has announced to: peers
 	// that are left from another run are not known to this one. Without, the torrents

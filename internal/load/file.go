@@ -1,22 +1,19 @@
 package load
 
 import (
-	_ "embed"
 	"fmt"
 	"os"
-
-	"github.com/pelletier/go-toml/v2"
 
 	"spate/internal/tomlfile"
 )
 
-// defaultFile is the configuration that a run without one has, with comments.
-//
-//go:embed default.toml
-var defaultFile string
+const defaultHead = `# spate-load configuration. The keys up to [torrents], and those in it but
+# distribution, are aquatic_http_load_test 0.9's: its files work unchanged.
+
+`
 
 // DefaultFile returns the default configuration as a commented TOML file.
-func DefaultFile() string { return defaultFile }
+func DefaultFile() string { return defaultHead + tomlfile.Print(DefaultConfig(), docs) }
 
 // LoadFile reads a configuration file. Keys that it leaves out have
 // aquatic_http_load_test's defaults. Unless the file cannot be read, the error is a
@@ -35,7 +32,4 @@ func LoadFile(path string) (Config, error) {
 }
 
 // Print returns cfg as a TOML file without comments.
-func (c *Config) Print() (string, error) {
-	b, err := toml.Marshal(c)
-	return string(b), err
-}
+func (c *Config) Print() string { return tomlfile.Print(c, nil) }

@@ -6,8 +6,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/pelletier/go-toml/v2"
 )
 
 func writeFile(t *testing.T, text string) string {
@@ -25,25 +23,25 @@ func TestDefaultFileIsTheDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(cfg, DefaultConfig()) {
-		t.Errorf("default.toml gives %+v, want %+v", cfg, DefaultConfig())
+		t.Errorf("the default file gives %+v, want %+v", cfg, DefaultConfig())
 	}
 }
 
-func TestDefaultFileNamesEveryKey(t *testing.T) {
-	var named, all map[string]any
-	if err := toml.Unmarshal([]byte(DefaultFile()), &named); err != nil {
-		t.Fatal(err)
+func TestDefaultFileNamesEveryClient(t *testing.T) {
+	_, of, _ := strings.Cut(docs["MixConfig.Client"], "or one of")
+	for _, s := range shapes() {
+		if s.name != clientAquatic && !strings.Contains(of, " "+s.name) && !strings.Contains(of, "\n"+s.name) {
+			t.Errorf("the comment of mix.client does not name %s", s.name)
+		}
 	}
-	cfg := DefaultConfig()
-	text, err := cfg.Print()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := toml.Unmarshal([]byte(text), &all); err != nil {
-		t.Fatal(err)
-	}
-	if !reflect.DeepEqual(named, all) {
-		t.Errorf("default.toml has %v, want %v", named, all)
+}
+
+func TestPrintLoadsBack(t *testing.T) {
+	want := DefaultConfig()
+	want.URLSuffix, want.Mix.NumWant, want.Mix.Malformed, want.Check.Verify = `/a"b\/`, []int{-1, 50}, 1e-7, true
+	got, err := LoadFile(writeFile(t, want.Print()))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("printed as\n%s\nit loads as %+v, %v", want.Print(), got, err)
 	}
 }
 
