@@ -9,8 +9,8 @@ import (
 const (
 	// balanceWindow is how long a loop observes itself before it compares.
 	balanceWindow = 100 * time.Millisecond
-	// saturated and spare, in 1/1000 of a window awake, say from where a loop
-	// gives and up to where it takes.
+	// A loop that was awake for saturated of a window, in 1/1000, gives connections
+	// away. One that was awake for at most spare of it takes some.
 	saturated = 900
 	spare     = 700
 )

@@ -219,7 +219,7 @@ const expireBatch = 64
 // dozeTime is how long a loop that waits keeps its P.
 const dozeTime = 20 * time.Millisecond
 
-// restTime is from where on a wait counts as sleep: one that finds events at
+// restTime is how long a wait has to be to count as sleep: one that finds events at
 // once takes a tenth of it.
 const restTime = 10 * time.Microsecond
 
@@ -235,8 +235,7 @@ func (l *epollLoop) wait() ([]loop.Event, error) {
 	return events, err
 }
 
-// maySleep returns for how long a loop that nobody wants anything of has nothing
-// to do.
+// maySleep returns how long the loop may sleep if nothing happens.
 func (l *epollLoop) maySleep(now time.Duration) time.Duration {
 	d := maxWait
 	if w := l.wheel.Wait(now); w >= 0 {

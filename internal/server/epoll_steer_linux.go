@@ -8,9 +8,8 @@ import (
 )
 
 const (
-	// unevenBusy is the share of a window, in 1/1000, from which a loop is too busy
-	// to have twice as much to do as another one, and unevenWindows for how many
-	// windows in a row that has to be so.
+	// Loops are unevenly busy where one was awake for unevenBusy of a window, in
+	// 1/1000, and another one for at most half as long, unevenWindows times in a row.
 	unevenBusy    = 700
 	unevenWindows = 3
 	// steerLoad is the load of all loops together, in 1/1000 of one, that a single

@@ -5,10 +5,11 @@ import "time"
 // How the time of a stop is shared out, from its beginning on. See docs/adr/0056.
 
 const (
-	// drainLimit is for how long a stopping server goes on as before, but for closing
-	// after each answer: kept connections may be asked once more, and such arrive as
-	// had sent their first packet before, whose handshake takes a round trip to the
-	// far side of the world. For as long again a new one may then be silent.
+	// drainLimit is how long a stopping server goes on as before, except that it closes
+	// each connection after its next answer. Kept connections may ask once more, and new
+	// ones still arrive whose first packet came before the stop: their handshake takes a
+	// round trip, to the far side of the world for some. They may then be silent for as
+	// long again.
 	drainLimit = 300 * time.Millisecond
 	// headShare and replyShare are up to when heads and handshakes under way, and
 	// replies, may go on, in tenths of the shutdown timeout.
