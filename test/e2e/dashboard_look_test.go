@@ -1,3 +1,5 @@
+//go:build !nobrowser
+
 package e2e
 
 import (

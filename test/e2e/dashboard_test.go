@@ -1,3 +1,5 @@
+//go:build !nobrowser
+
 package e2e
 
 import (
@@ -326,23 +328,6 @@ func relay(t *testing.T, host *lab.Host, change func(any) any, replaced map[stri
 		_ = json.NewEncoder(w).Encode(changeAll(stats, change))
 	})
 	return "http://" + address + "/"
-}
-
-// serve answers HTTP on the host until the test ends, and returns the address.
-func serve(t *testing.T, host *lab.Host, address string, handle http.HandlerFunc) string {
-	t.Helper()
-	listener, err := host.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: handle}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
-	t.Cleanup(func() {
-		_ = server.Close()
-		<-ended
-	})
-	return listener.Addr().String()
 }
 
 // changeAll applies change to every value of a JSON document.

@@ -57,3 +57,20 @@ func TestUserKeys(t *testing.T) {
 		t.Errorf("scrape with a key: %+v, %v", counts, err)
 	}
 }
+
+// serve answers HTTP on the host until the test ends, and returns the address.
+func serve(t *testing.T, host *lab.Host, address string, handle http.HandlerFunc) string {
+	t.Helper()
+	listener, err := host.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handle}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-ended
+	})
+	return listener.Addr().String()
+}
