@@ -39,6 +39,7 @@ var proxyCases = []proxyCase{
 	{"HAProxy with PROXY v2", "spate-proxy-protocol.toml", "haproxy-proxy-v2.cfg", "haproxy", "http", 80},
 	{"HAProxy over a unix socket", "spate-unix.toml", "haproxy-unix.cfg", "haproxy", "http", 80},
 	{"HAProxy ends TLS", "spate-header.toml", "haproxy-tls.cfg", "haproxy", "https", 443},
+	{"Apache", "spate-header.toml", "apache.conf", "apache2", "http", 80},
 	{"Caddy", "spate-header.toml", "Caddyfile", "caddy", "http", 80},
 }
 
@@ -155,6 +156,8 @@ func (c proxyCase) start(t testing.TB, host *lab.Host, authority *lab.Authority)
 		args = []string{"-p", home, "-c", nginxMain(t, home, config), "-g", "daemon off;"}
 	case "haproxy":
 		args = []string{"-db", "-f", config}
+	case "apache2":
+		args = []string{"-D", "FOREGROUND", "-f", apacheMain(t, home, config)}
 	case "caddy":
 		args = []string{"run", "--adapter", "caddyfile", "--config", config}
 	}
@@ -187,6 +190,31 @@ http {
 	scgi_temp_path %[1]s/scgi;
 	include %[2]s;
 }
+`, home, include)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// apacheMain writes what Debian's apache2.conf does around a site, with nothing
+// outside home.
+func apacheMain(t testing.TB, home, include string) string {
+	t.Helper()
+	path := filepath.Join(home, "main.conf")
+	text := fmt.Sprintf(`ServerRoot %[1]s
+ServerName proxy
+PidFile %[1]s/apache.pid
+ErrorLog /dev/stderr
+Mutex file:%[1]s default
+User nobody
+Group nogroup
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
+LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so
+Listen 80
+Include %[2]s
 `, home, include)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
