@@ -59,7 +59,7 @@ func (s *Store) Load(r io.Reader, now time.Duration) error {
 // short, or nothing that it can be blamed for.
 func readError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("%w: %w", ErrSnapshot, err)
+		return fmt.Errorf("%w: it is cut short (%w)", ErrSnapshot, err)
 	}
 	return err
 }
