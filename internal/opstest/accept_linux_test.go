@@ -99,6 +99,16 @@ func (f *acceptFault) fail(port uint16, always unix.Errno, once ...unix.Errno) {
 	f.failed, f.known, f.steady = map[uint64][]time.Time{}, false, make(chan struct{})
 }
 
+// await waits until the pace of failures is known.
+func (f *acceptFault) await(t *testing.T) {
+	t.Helper()
+	select {
+	case <-f.steady:
+	case <-time.After(patience):
+		t.Fatalf("accept4 was not called %d times on one socket", steadyFails)
+	}
+}
+
 // heal lets all calls pass.
 func (f *acceptFault) heal() {
 	f.mu.Lock()
@@ -187,7 +197,7 @@ func TestStopWhileAcceptFails(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			<-f.steady
+			f.await(t)
 			tr.stop() // an exit status other than 0 is an error
 			if log := read(t, tr.log); strings.Contains(log, "level=ERROR") || !strings.Contains(log, "msg=stopped") {
 				t.Errorf("the log of the stop:\n%s", log)
@@ -227,7 +237,7 @@ address = "%s"
 			}
 			asked <- err
 		}()
-		<-f.steady
+		f.await(t)
 		l := line{Conn: dialPort(t, tr.port4)}
 		if body, err := l.ask(announcePath(20000)); err != nil || !strings.HasPrefix(body, "d8:complete") {
 			t.Errorf("%v: an announce got %q: %v", errno, body, err)
@@ -280,11 +290,7 @@ func (a *accepting) always(t *testing.T, errno unix.Errno, counter string, atLea
 	before := a.counter(t, counter)
 	a.fault.fail(a.port, errno)
 	answered := a.clients(t)
-	select {
-	case <-a.fault.steady:
-	case <-time.After(patience):
-		t.Fatalf("accept4 was not called %d times on one socket", steadyFails)
-	}
+	a.fault.await(t)
 	a.fault.heal()
 	answered()
 	if _, took := a.fault.pace(); took < atLeast {
