@@ -101,7 +101,7 @@ func (s *Server) Run(ctx context.Context) error {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ConnContext:       withMember,
+		ConnContext:       withConn,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	// Cancelled when serving ends by itself, too, so that no goroutine stays.
@@ -120,7 +120,7 @@ func (s *Server) Run(ctx context.Context) error {
 			_ = srv.Close()
 		}
 	})
-	err = srv.Serve(newCrowd(s.listener, maxConnections, s.log))
+	err = srv.Serve(newLimitListener(s.listener, maxConnections, s.log))
 	cancel()
 	background.Wait()
 	if errors.Is(err, http.ErrServerClosed) {

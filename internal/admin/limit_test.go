@@ -47,8 +47,8 @@ func (a address) String() string { return string(a) }
 func TestCrowd(t *testing.T) {
 	var log strings.Builder
 	q := &queue{conns: make(chan net.Conn, 1)}
-	c := newCrowd(q, 4, slog.New(slog.NewTextHandler(&log, nil)))
-	members := map[string]*member{}
+	c := newLimitListener(q, 4, slog.New(slog.NewTextHandler(&log, nil)))
+	conns := map[string]*limitedConn{}
 	guests := map[string]*guest{}
 	for i, step := range []struct {
 		from string
@@ -68,7 +68,7 @@ func TestCrowd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		members[step.from], guests[step.from] = m.(*member), g
+		conns[step.from], guests[step.from] = m.(*limitedConn), g
 		for from, g := range guests {
 			if g.gone != strings.Contains(step.gone, from) {
 				t.Errorf("after connection %d that of %s is gone: %v", i+1, from, g.gone)
@@ -92,14 +92,14 @@ func TestCrowd(t *testing.T) {
 		t.Fatalf("a fifth connection is in: %v", err)
 	default:
 	}
-	if err := members["192.0.2.1:2"].Close(); err != nil {
+	if err := conns["192.0.2.1:2"].Close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-accepted; err != nil || len(c.open) != 4 {
 		t.Errorf("%d are open, %v", len(c.open), err)
 	}
 	// One that has lost its place gives up nobody else's.
-	if err := members["192.0.2.1:1"].Close(); err != nil || len(c.open) != 4 {
+	if err := conns["192.0.2.1:1"].Close(); err != nil || len(c.open) != 4 {
 		t.Errorf("%d are open, %v", len(c.open), err)
 	}
 
