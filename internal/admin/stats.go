@@ -87,8 +87,9 @@ type Connections struct {
 	Open          uint64   `json:"open"`
 	Limit         uint64   `json:"limit"` // 0: none
 	Accepted      Families `json:"accepted"`
-	Closed        []Count  `json:"closed"`  // by reason
-	Refused       []Count  `json:"refused"` // connections and requests over a limit, by the limit
+	Closed        []Count  `json:"closed"`        // by reason
+	Refused       []Count  `json:"refused"`       // connections and requests over a limit, by the limit
+	AcceptPauses  uint64   `json:"accept_pauses"` // for lack of descriptors or memory
 	BytesReceived uint64   `json:"bytes_received"`
 	BytesSent     uint64   `json:"bytes_sent"`
 }

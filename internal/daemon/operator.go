@@ -174,6 +174,7 @@ func (d *Daemon) addParts(s *admin.Stats) {
 		Open:          server.Open,
 		Limit:         uint64(d.maxConnections.Load()),
 		Accepted:      admin.Families{IPv4: server.Accepted4, IPv6: server.Accepted6},
+		AcceptPauses:  server.AcceptPauses,
 		BytesReceived: server.BytesIn,
 		BytesSent:     server.BytesOut,
 	}

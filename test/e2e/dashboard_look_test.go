@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"spate/test/e2e/browser"
 	"spate/test/e2e/lab"
 	"spate/test/e2e/swarm"
@@ -138,6 +140,7 @@ max_connections = 10
 	}
 	warns("of the requests are refused, most of them with the reason “unregistered”.")
 	goWrong(t, p, tracker, spate, list, swarms)
+	useUpDescriptors(t, p, tracker, spate)
 	isLegible(t, p, "full of warnings")
 
 	// What was mended is no longer shown.
@@ -170,20 +173,53 @@ func goWrong(t *testing.T, p *browser.Page, tracker *lab.Host, spate *lab.Proces
 		t.Fatal(err)
 	}
 	p.Shows(t, contains(warningText, "The last snapshot was not written"), warningText)
+	release := hold(t, tracker, 12)
+	p.Shows(t, contains(warningText, "Connections are refused: max_connections are open."), warningText)
+	release()
+}
+
+// useUpDescriptors leaves the tracker fewer descriptors than it may have connections.
+func useUpDescriptors(t *testing.T, p *browser.Page, tracker *lab.Host, spate *lab.Process) {
+	t.Helper()
+	p.Shows(t, "latest.connections.open === 0", "latest.connections.open")
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", spate.Pid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before unix.Rlimit
+	if err := unix.Prlimit(spate.Pid(), unix.RLIMIT_NOFILE, nil, &before); err != nil {
+		t.Fatal(err)
+	}
+	few := unix.Rlimit{Cur: uint64(len(open)) + 4, Max: before.Max}
+	if err := unix.Prlimit(spate.Pid(), unix.RLIMIT_NOFILE, &few, nil); err != nil {
+		t.Fatal(err)
+	}
+	release := hold(t, tracker, 8)
+	p.Shows(t, contains(warningText, "New connections wait: the system has no descriptors"), warningText)
+	release()
+	if err := unix.Prlimit(spate.Pid(), unix.RLIMIT_NOFILE, &before, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hold opens connections to the tracker and keeps them there: each has sent half a
+// request.
+func hold(t *testing.T, tracker *lab.Host, n int) (release func()) {
+	t.Helper()
 	var open []net.Conn
-	for range 12 {
+	for range n {
 		c, err := tracker.DialContext(t.Context(), "tcp", fmt.Sprintf("%s:%d", tracker.IPv4, trackerPort))
 		if err != nil {
 			t.Fatal(err)
 		}
 		open = append(open, c)
-		// Half a request keeps a connection in the tracker's hands until its deadline.
 		if _, err := c.Write([]byte("GET /announce?")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	p.Shows(t, contains(warningText, "Connections are refused: max_connections are open."), warningText)
-	for _, c := range open {
-		_ = c.Close()
+	return func() {
+		for _, c := range open {
+			_ = c.Close()
+		}
 	}
 }

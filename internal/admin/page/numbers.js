@@ -110,6 +110,7 @@ function warnings(s, before) {
   if (!before) return list;
   warn(m.refused_torrents > before.store.refused_torrents, () => "New torrents are refused: the swarms have reached max_memory or max_torrents. Known ones are served.");
   warn(growth(c.refused, before.connections.refused).some(r => r.label === "connections"), () => "Connections are refused: max_connections are open.");
+  warn(c.accept_pauses > before.connections.accept_pauses, () => "New connections wait: the system has no descriptors or no memory for them. Raise LimitNOFILE, or look who holds connections.");
   const all = r => both(r.announces.total) + both(r.scrapes.total), failed = r => both(r.announces.failed) + both(r.scrapes.failed);
   const asked = all(s) - all(before), refused = failed(s) - failed(before);
   if (refused > .5 * asked && asked * 1000 > Date.parse(s.time) - Date.parse(before.time)) {
