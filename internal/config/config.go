@@ -232,7 +232,8 @@ type Limits struct {
 	// Requests on one connection, after which it is closed. 0 is no limit.
 	MaxRequestsPerConnection int `toml:"max_requests_per_connection" range:"0..2147483647"`
 	// Connections that may be open at once. 0 is as many as the process may have
-	// open files.
+	// open files. Where there are as many, one that waits for a request gives way
+	// to the next.
 	MaxConnections int `toml:"max_connections" range:"0..2147483647"`
 	// Connections that one address may have open at once. Here and below, an
 	// address is an IPv4 address or an IPv6 /64, and 0 is no limit. No honest

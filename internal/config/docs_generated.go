@@ -65,7 +65,7 @@ var docs = map[string]string{
 	"Limits.WriteTimeout":                 "Seconds that a client may take to receive a reply.",
 	"Limits.ShutdownTimeout":              "Seconds that a stop may take. For its first 0.3 seconds, or a quarter of it\nif that is less, kept connections may ask once more; idle ones end then, and\nthe others when what they have begun is answered.",
 	"Limits.MaxRequestsPerConnection":     "Requests on one connection, after which it is closed. 0 is no limit.",
-	"Limits.MaxConnections":               "Connections that may be open at once. 0 is as many as the process may have\nopen files.",
+	"Limits.MaxConnections":               "Connections that may be open at once. 0 is as many as the process may have\nopen files. Where there are as many, one that waits for a request gives way\nto the next.",
 	"Limits.MaxConnectionsPerIP":          "Connections that one address may have open at once. Here and below, an\naddress is an IPv4 address or an IPv6 /64, and 0 is no limit. No honest\nnetwork of hundreds of clients behind one address meets these limits.",
 	"Limits.ConnectionsPerSecondPerIP":    "Connections that one address may open a second in the long run.",
 	"Limits.ConnectionBurstPerIP":         "Connections that one address may open at once after a pause.",

@@ -73,6 +73,14 @@ func (w *Wheel) Set(id uint32, at time.Duration) {
 	w.len++
 }
 
+// Due returns the deadline of id, rounded up to a Tick; 0 is none.
+func (w *Wheel) Due(id uint32) time.Duration {
+	if !w.links.Has(id) {
+		return 0
+	}
+	return time.Duration(w.links.At(id).due) * Tick
+}
+
 // Cancel takes the deadline of id away, if it has one.
 func (w *Wheel) Cancel(id uint32) {
 	if !w.links.Has(id) {

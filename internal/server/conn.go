@@ -69,7 +69,7 @@ func (c *conn) finish(end ending) {
 		c.pool.putIn(c.plain)
 		c.plain = nil
 	}
-	if c.tls != nil && (end == endIdle || end == endShutdown) {
+	if c.tls != nil && (end == endIdle || end == endShutdown || end == endLimit) {
 		// Without its alert, a close of ours looks like an attack to the peer.
 		_ = c.tls.CloseWrite()
 		c.flushNow()
@@ -177,6 +177,24 @@ func (c *conn) evicted() {
 	default:
 		c.finish(endShutdown)
 	}
+}
+
+// giveWay ends a connection that was in the lot, to make room for another one, unless a
+// request has come in the meantime, and reports whether it has ended. It does not wait.
+func (c *conn) giveWay() bool {
+	got, err := c.receiveNow()
+	switch {
+	case err != nil:
+		c.finish(c.failed(err))
+	case !got:
+		c.finish(endLimit)
+	case c.readUntil(c.deadline, 0) != nil:
+		c.finish(endError)
+	default:
+		go c.carryOn()
+		return false
+	}
+	return true
 }
 
 // carryOn answers what has ended a parked wait, and goes on. For crypto/tls

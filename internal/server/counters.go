@@ -40,7 +40,7 @@ const (
 	endIdle                       // kept without a request for too long
 	endProxyHeader                // no PROXY protocol header, a bad one, or not from a trusted source
 	endHandshake                  // the TLS handshake failed
-	endLimit                      // refused by a limit right after the accept
+	endLimit                      // refused by a limit right after the accept, or given up for its sake
 	endShutdown                   // the server stopped
 	endError                      // anything else the system reported
 	endCount

@@ -118,7 +118,7 @@ func (l *epollLoop) fresh(fd int, e *epollListener) {
 	rules := l.d.s.rules
 	source := l.source.Addr().Unmap()
 	l.count.accepted[family(source)].Add(1)
-	if rules.limits.admit(l.now, source) != refusalNone {
+	if rules.limits.admit(l.now, source, l.room) != refusalNone {
 		loop.Close(fd)
 		l.count.ended[endLimit].Add(1)
 		return

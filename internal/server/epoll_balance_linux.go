@@ -163,6 +163,6 @@ func (l *epollLoop) adopt(given *record) {
 	}
 	l.wheel.Set(id, l.now+l.d.s.rules.cfg.IdleTimeout)
 	if l.phase >= phaseDeaf {
-		l.endIdle(id)
+		l.endIdle(id, endShutdown)
 	}
 }

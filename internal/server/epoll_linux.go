@@ -192,6 +192,9 @@ func (l *epollLoop) run() error {
 			}
 		}
 		l.takeIn()
+		if l.crowded.Load() && l.crowded.Swap(false) {
+			l.giveWay()
+		}
 		if err := l.handleAll(events); err != nil {
 			return err
 		}

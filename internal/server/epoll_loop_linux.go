@@ -41,6 +41,8 @@ type epollLoop struct {
 	pausedUntil  time.Duration // when accepting goes on; 0 while it goes on
 	unwatched    bool          // the poller does not watch the listeners
 	saidShortage time.Duration // when the log last said so; 0 is never
+	room         func()        // makeRoom as a value, made once
+	looked       uint32        // how far makeRoom has looked
 	acceptFailed int           // failures in a row, but for those that say why accepting pauses
 
 	batch
@@ -48,6 +50,7 @@ type epollLoop struct {
 
 	// What follows is read by anyone.
 	heartbeat atomic.Int64             // the time of the last wake-up
+	crowded   atomic.Bool              // one of its connections is to give way; set by anyone
 	states    [stateCount]atomic.Int32 // what inState was then
 }
 
@@ -57,7 +60,7 @@ func newEpollLoop(d *epollDriver, index int) (*epollLoop, error) {
 		return nil, err
 	}
 	x := d.s.newExchange()
-	return &epollLoop{
+	l := &epollLoop{
 		d: d, index: index, exchange: x, count: x.count, poller: poller,
 		wheel:   loop.NewWheel(d.s.rules.cfg.Clock()),
 		buffers: loop.NewBuffers(d.budget),
@@ -66,7 +69,9 @@ func newEpollLoop(d *epollDriver, index int) (*epollLoop, error) {
 		batch:   batch{space: make([]byte, batchSize*arrivalSize)},
 
 		balancer: balancer{processor: -1},
-	}, nil
+	}
+	l.room = l.makeRoom
+	return l, nil
 }
 
 // endRun ends all connections. The poller stays, since others may wake it. It
@@ -138,23 +143,26 @@ func (l *epollLoop) endIdleOnes() {
 		if l.abandoned() {
 			return // all of them end next
 		}
-		l.endIdle(id)
+		l.endIdle(id, endShutdown)
 	}
 }
 
-// endIdle ends, for the stop, a connection that waits for another request, after a last
-// look whether one has come: closing over it would reset the connection. Many
-// connections take a while to close, and the poller may have said nothing since a
-// signal interrupted it.
-func (l *epollLoop) endIdle(id uint32) {
+// endIdle ends a connection that waits for another request, after a last look whether
+// one has come: closing over it would reset the connection. Many connections take a
+// while to close, and the poller may have said nothing since a signal interrupted it.
+// It reports whether the connection has ended.
+func (l *epollLoop) endIdle(id uint32, why ending) bool {
 	r := l.records.At(id)
-	generation := r.generation
-	idle := func() bool { return r.generation == generation && r.state == stateIdle }
+	generation, requests := r.generation, r.requests
+	idle := func() bool {
+		return r.generation == generation && r.state == stateIdle && r.requests == requests
+	}
 	if !idle() {
-		return
+		return false
 	}
 	if l.readable(id, false); idle() {
 		c := l.carry(id)
-		l.end(&c, endShutdown)
+		l.end(&c, why)
 	}
+	return r.generation != generation
 }

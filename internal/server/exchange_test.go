@@ -259,8 +259,8 @@ func TestTrustedProxiesAreExempt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.limits.admit(0, proxy)
-		if got := r.limits.admit(0, proxy) == refusalNone; got != exempt {
+		r.limits.admit(0, proxy, nil)
+		if got := r.limits.admit(0, proxy, nil) == refusalNone; got != exempt {
 			t.Errorf("mode %d: a trusted proxy is exempt: %t, want %t", mode, got, exempt)
 		}
 	}

@@ -276,7 +276,7 @@ func readable(l net.Listener) bool {
 func (d *goroutineDriver) start(nc net.Conn, of *Listener) {
 	addr := source(nc)
 	d.count.accepted[family(addr)].Add(1)
-	if d.s.rules.limits.admit(d.s.rules.cfg.Clock(), addr) != refusalNone {
+	if d.s.rules.limits.admit(d.s.rules.cfg.Clock(), addr, d.makeRoom) != refusalNone {
 		_ = nc.Close()
 		d.count.ended[endLimit].Add(1)
 		return

@@ -21,7 +21,8 @@ import (
 // start. A host that goes to their limit takes one or two hundredths of a core.
 type Limits struct {
 	// MaxConnections is how many connections may be open at once, over all
-	// addresses, exempt ones included.
+	// addresses, exempt ones included. Where there are as many, one that waits for a
+	// request may give way to the next.
 	MaxConnections int
 	// AddressConnections is how many an address may have open at once.
 	AddressConnections int
@@ -145,22 +146,31 @@ func (c *Limits) validate() error {
 // admit decides about a connection that was just accepted from addr; the zero
 // Addr stands for a unix socket. After refusalNone, release is due when it ends;
 // after anything else it is to be closed at once and was counted. now never
-// runs backwards by more than the callers' clocks differ.
-func (l *limiter) admit(now time.Duration, addr netip.Addr) refusal {
+// runs backwards by more than the callers' clocks differ. Where only MaxConnections
+// speaks against it, makeRoom may release another one; nil cannot. Whoever is over a
+// limit of its own address pushes nobody out.
+func (l *limiter) admit(now time.Duration, addr netip.Addr, makeRoom func()) refusal {
 	r := l.rules.Load()
-	if open := l.open.Add(1); r.maxOpen > 0 && open > r.maxOpen {
-		return l.refuse(refusalConnections)
+	open := l.open.Add(1)
+	counted := (r.maxAddress > 0 || r.connections.period > 0) && addr.IsValid() && !r.exempt.Contains(addr)
+	if counted {
+		if why := l.table.open(now, limitKey(addr), r.maxAddress, r.connections); why != refusalNone {
+			return l.refuse(why)
+		}
 	}
-	if r.maxAddress == 0 && r.connections.period == 0 {
+	if r.maxOpen == 0 || open <= r.maxOpen {
 		return refusalNone
 	}
-	if !addr.IsValid() || r.exempt.Contains(addr) {
-		return refusalNone
+	if makeRoom != nil {
+		makeRoom()
+		if l.open.Load() <= r.maxOpen {
+			return refusalNone
+		}
 	}
-	if why := l.table.open(now, limitKey(addr), r.maxAddress, r.connections); why != refusalNone {
-		return l.refuse(why)
+	if counted && r.maxAddress > 0 {
+		l.table.close(limitKey(addr))
 	}
-	return refusalNone
+	return l.refuse(refusalConnections)
 }
 
 // refuse takes back what admit counted.

@@ -39,17 +39,17 @@ func TestLimiterAddressConnections(t *testing.T) {
 		{"2001:db8:0:1::1", "2001:db8:0:1:ffff::", "2001:db8:0:2::1"},
 	} {
 		a, b, other := netip.MustParseAddr(c.a), netip.MustParseAddr(c.b), netip.MustParseAddr(c.other)
-		if l.admit(0, a) != refusalNone || l.admit(0, b) != refusalNone {
+		if l.admit(0, a, nil) != refusalNone || l.admit(0, b, nil) != refusalNone {
 			t.Fatalf("%s: refused below the limit", c.a)
 		}
-		if why := l.admit(0, a); why != refusalAddress {
+		if why := l.admit(0, a, nil); why != refusalAddress {
 			t.Errorf("%s: third connection: %d", c.a, why)
 		}
-		if why := l.admit(0, other); why != refusalNone {
+		if why := l.admit(0, other, nil); why != refusalNone {
 			t.Errorf("%s pays for %s: %d", c.other, c.a, why)
 		}
 		l.release(b)
-		if why := l.admit(0, a); why != refusalNone {
+		if why := l.admit(0, a, nil); why != refusalNone {
 			t.Errorf("%s: after a release: %d", c.a, why)
 		}
 	}
@@ -63,7 +63,7 @@ func TestLimiterConnectionRate(t *testing.T) {
 	addr := netip.MustParseAddr("203.0.113.7")
 	admitted := func(now time.Duration, tries int) (n int) {
 		for range tries {
-			if l.admit(now, addr) == refusalNone {
+			if l.admit(now, addr, nil) == refusalNone {
 				n++
 			}
 		}
@@ -118,16 +118,17 @@ func TestLimiterRequests(t *testing.T) {
 func TestLimiterMaxConnections(t *testing.T) {
 	l := mustLimiter(t, Limits{MaxConnections: 2, AddressConnections: 1, Exempt: ipaddr.LocalPrefixes()})
 	public, local := netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("127.0.0.1")
-	if l.admit(0, public) != refusalNone || l.admit(0, public) != refusalAddress || l.admit(0, local) != refusalNone {
+	if l.admit(0, public, nil) != refusalNone || l.admit(0, public, nil) != refusalAddress || l.admit(0, local, nil) != refusalNone {
 		t.Fatal("refused below the limit, or not at it")
 	}
-	for _, addr := range []netip.Addr{public, local, {}} {
-		if why := l.admit(0, addr); why != refusalConnections {
+	other := netip.MustParseAddr("203.0.113.8") // the first one is over its own limit as well
+	for _, addr := range []netip.Addr{other, local, {}} {
+		if why := l.admit(0, addr, nil); why != refusalConnections {
 			t.Errorf("%v over the limit: %d", addr, why)
 		}
 	}
 	l.release(local)
-	if why := l.admit(0, netip.Addr{}); why != refusalNone {
+	if why := l.admit(0, netip.Addr{}, nil); why != refusalNone {
 		t.Errorf("unix socket after a release: %d", why)
 	}
 	l.release(netip.Addr{})
@@ -149,11 +150,11 @@ func TestLimiterExemptAndUnlimited(t *testing.T) {
 			netip.MustParseAddr("fe80::1%eth0"),
 			{},
 		} {
-			if why := strict.admit(0, addr); why != refusalNone {
+			if why := strict.admit(0, addr, nil); why != refusalNone {
 				t.Fatalf("%v, exempt: %d", addr, why)
 			}
 		}
-		if addr := netip.MustParseAddr("198.51.100.1"); unlimited.admit(0, addr) != refusalNone || !unlimited.request(0, addr) {
+		if addr := netip.MustParseAddr("198.51.100.1"); unlimited.admit(0, addr, nil) != refusalNone || !unlimited.request(0, addr) {
 			t.Fatal("refused without limits")
 		}
 	}
@@ -162,18 +163,18 @@ func TestLimiterExemptAndUnlimited(t *testing.T) {
 func TestLimiterSet(t *testing.T) {
 	l := mustLimiter(t, Limits{})
 	addr := netip.MustParseAddr("203.0.113.7")
-	if l.admit(0, addr) != refusalNone {
+	if l.admit(0, addr, nil) != refusalNone {
 		t.Fatal("refused without limits")
 	}
 	if err := l.set(Limits{AddressConnections: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if l.admit(0, addr) != refusalNone || l.admit(0, addr) != refusalAddress {
+	if l.admit(0, addr, nil) != refusalNone || l.admit(0, addr, nil) != refusalAddress {
 		t.Error("the new limit does not hold")
 	}
 	l.release(addr)
 	l.release(addr) // the one that came before the limit
-	if l.admit(0, addr) != refusalNone {
+	if l.admit(0, addr, nil) != refusalNone {
 		t.Error("connections of before the limit left a count behind")
 	}
 	tooMany := int64(maxLimit) + 1 // which is a negative int where those have 32 bits
@@ -184,7 +185,7 @@ func TestLimiterSet(t *testing.T) {
 	if err := l.set(Limits{Exempt: []netip.Prefix{{}}}); err == nil {
 		t.Error("an invalid prefix was taken")
 	}
-	if l.admit(0, addr) != refusalAddress {
+	if l.admit(0, addr, nil) != refusalAddress {
 		t.Error("invalid limits replaced the valid ones")
 	}
 	if _, err := newLimiter(Limits{MaxConnections: -1}); err == nil {
@@ -213,7 +214,7 @@ func TestLimiterCollisions(t *testing.T) {
 			case rng.IntN(3) == 0 && open[i] > 0:
 				l.release(attackers[i])
 				open[i]--
-			case l.admit(now, attackers[i]) == refusalNone:
+			case l.admit(now, attackers[i], nil) == refusalNone:
 				open[i]++
 			default:
 				refused++
@@ -221,7 +222,7 @@ func TestLimiterCollisions(t *testing.T) {
 			l.request(now, attackers[i])
 		}
 		if step%100 == 0 { // once a second
-			if why := l.admit(now, innocent); why != refusalNone || !l.request(now, innocent) {
+			if why := l.admit(now, innocent, nil); why != refusalNone || !l.request(now, innocent) {
 				t.Fatalf("step %d: an innocent address was refused: %d", step, why)
 			}
 			l.release(innocent)
@@ -270,7 +271,7 @@ func TestLimiterAgainstModel(t *testing.T) {
 			a.open++
 			a.tokens--
 		}
-		if why := l.admit(now, addr); why != want {
+		if why := l.admit(now, addr, nil); why != want {
 			t.Fatalf("%v at %v: %d, want %d (%+v)", addr, now, why, want, *a)
 		}
 	}
@@ -289,7 +290,7 @@ func TestLimiterConcurrent(t *testing.T) {
 				i := rng.IntN(len(addrs))
 				held := 0
 				for range 3 {
-					if l.admit(0, addrs[i]) == refusalNone {
+					if l.admit(0, addrs[i], nil) == refusalNone {
 						held++
 						if n := open[i].Add(1); n > most {
 							t.Errorf("%d connections of %v", n, addrs[i])
@@ -307,7 +308,7 @@ func TestLimiterConcurrent(t *testing.T) {
 	wg.Wait()
 	for _, addr := range addrs {
 		for range most - 1 {
-			if why := l.admit(0, addr); why == refusalAddress {
+			if why := l.admit(0, addr, nil); why == refusalAddress {
 				t.Errorf("%v: counts were left behind", addr)
 			}
 			l.release(addr)
@@ -340,7 +341,7 @@ func TestLimiterAllocatesNothing(t *testing.T) {
 	v4, v6 := netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("2001:db8::1")
 	if n := testing.AllocsPerRun(100, func() {
 		for _, addr := range []netip.Addr{v4, v6} {
-			if l.admit(0, addr) == refusalNone {
+			if l.admit(0, addr, nil) == refusalNone {
 				l.request(0, addr)
 				l.release(addr)
 			}
@@ -363,7 +364,7 @@ func BenchmarkLimiter(b *testing.B) {
 		for b.Loop() {
 			i++
 			addr := addrs[i%len(addrs)]
-			if l.admit(time.Duration(i)*time.Microsecond, addr) == refusalNone {
+			if l.admit(time.Duration(i)*time.Microsecond, addr, nil) == refusalNone {
 				l.release(addr)
 			}
 		}
@@ -381,7 +382,7 @@ func BenchmarkLimiter(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			for i := 0; pb.Next(); i++ {
 				addr := addrs[i%len(addrs)]
-				if l.admit(time.Duration(i)*time.Microsecond, addr) == refusalNone {
+				if l.admit(time.Duration(i)*time.Microsecond, addr, nil) == refusalNone {
 					l.release(addr)
 				}
 			}

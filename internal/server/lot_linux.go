@@ -28,7 +28,8 @@ type lot struct {
 	conns  loop.Slab[*conn]
 	ids    loop.Numbers
 	wheel  *loop.Wheel
-	closed bool // takes no more
+	looked uint32 // how far takeAny has looked
+	closed bool   // takes no more
 }
 
 // newLot returns an empty lot. Run and then stop, or close, releases it.
@@ -91,10 +92,12 @@ func (l *lot) run() error {
 		ready, late = ready[:0], late[:0]
 		events, err := l.poller.Wait(d)
 		l.mu.Lock()
-		// What one Wait returned is of connections that are in the lot still:
-		// only this goroutine takes any out.
 		for _, e := range events {
-			ready = append(ready, l.take(uint32(e.Token)))
+			// One may have given way since. Where another one has its number now, that
+			// goes on to wait.
+			if id := uint32(e.Token); *l.conns.At(id) != nil {
+				ready = append(ready, l.take(id))
+			}
 		}
 		now := time.Since(l.start)
 		for len(late) < lotBatch {
