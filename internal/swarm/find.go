@@ -105,15 +105,14 @@ func (l *list) meet(k *peerKey, h uint64) (at uint32, found bool, c crowd) {
 		return 0, false, c
 	}
 	slots := l.indexSlots(h)
-	w := walk{tag: tagOf(h), home: home(h, len(slots)), now: uint32(l.sh.now) << ageShift, hand: l.hand()}
-	k.write(w.peer[:], l.six)
-	w.host, w.port = binary.NativeEndian.Uint64(w.peer[8:]), binary.NativeEndian.Uint16(w.peer[l.width-2:])
+	w := walk{six: l.six, tag: tagOf(h), home: home(h, len(slots)), now: uint32(l.sh.now) << ageShift, hand: l.hand()}
+	var wire [bittorrent.CompactLen6]byte
+	k.write(wire[:], l.six)
+	w.addr, w.net, w.host = binary.NativeEndian.Uint32(wire[:]), binary.NativeEndian.Uint64(wire[:]), binary.NativeEndian.Uint64(wire[8:])
+	w.port = binary.NativeEndian.Uint16(wire[l.width-2:])
 	var block unsafe.Pointer
 	w.segments, w.marks = l.places(&block)
-	if l.six {
-		return w.meet6(slots)
-	}
-	return w.meet4(slots)
+	return w.meet(slots)
 }
 
 // places returns where the places of the list's segments in memory stand, and how far
@@ -127,14 +126,15 @@ func (l *list) places(block *unsafe.Pointer) (segments unsafe.Pointer, marks uin
 	return unsafe.Pointer(block), uintptr(l.markAt - l.wireAt)
 }
 
-// A walk is what meet looks for in a list with an index, and where. Its loops are as
-// long as crowds are large. What does not change in them is in a struct: variables would
-// be more than there are registers, and the loop's own would go through memory, each
-// round waiting for the one before (BenchmarkAnnounceHostile/ports-of-one-address).
+// A walk is what meet looks for in a list with an index, and where. Its loop is as long
+// as the crowd is large. What does not change in it is in a struct: variables would be
+// more than there are registers, and the loop's own would go through memory, each round
+// waiting for the one before (BenchmarkAnnounceHostile/ports-of-one-address).
 type walk struct {
-	peer      [bittorrent.CompactLen6]byte // in compact form
-	host      uint64                       // the last eight bytes of its IPv6 address, as they lie in memory
-	port      uint16                       // likewise
+	six       bool
+	addr      uint32 // of the announcing peer; this and the next three as they lie in memory
+	net, host uint64 // the halves of an IPv6 address
+	port      uint16
 	tag       uint32
 	home      int
 	now, hand uint32
@@ -148,10 +148,10 @@ func load16(p unsafe.Pointer) uint16 { return binary.NativeEndian.Uint16((*[2]by
 func load32(p unsafe.Pointer) uint32 { return binary.NativeEndian.Uint32((*[4]byte)(p)[:]) }
 func load64(p unsafe.Pointer) uint64 { return binary.NativeEndian.Uint64((*[8]byte)(p)[:]) }
 
-// meet4 is meet for IPv4.
-func (w *walk) meet4(slots []uint32) (at uint32, found bool, c crowd) {
+// meet is list.meet among the slots that w is for.
+func (w *walk) meet(slots []uint32) (at uint32, found bool, c crowd) {
 	n, oldest := 0, uint64(0)
-	addr, segments, tag, now := binary.NativeEndian.Uint32(w.peer[:]), w.segments, w.tag, w.now
+	segments, tag, now := w.segments, w.tag, w.now
 	for run := slots[w.home:]; ; run = slots {
 		for _, slot := range run {
 			if slot ^= tag; slot > posMask {
@@ -165,46 +165,27 @@ func (w *walk) meet4(slots []uint32) (at uint32, found bool, c crowd) {
 			}
 			slot--
 			i := uintptr(slot)
-			p := *(*unsafe.Pointer)(unsafe.Add(segments, i/segment4*unsafe.Sizeof(segments)))
-			i %= segment4
-			if load32(unsafe.Add(p, i*bittorrent.CompactLen4)) != addr {
-				continue
-			}
-			if load16(unsafe.Add(p, i*bittorrent.CompactLen4+4)) == w.port {
-				return slot, true, crowd{}
-			}
-			n++
-			age := now - uint32(load16(unsafe.Add(p, w.marks+i*markSize)))<<ageShift
-			oldest = max(oldest, uint64(age)<<32|uint64(^(slot-w.hand)))
-		}
-	}
-}
-
-// meet6 is meet for IPv6.
-func (w *walk) meet6(slots []uint32) (at uint32, found bool, c crowd) {
-	n, oldest := 0, uint64(0)
-	net, segments, tag, now := binary.NativeEndian.Uint64(w.peer[:]), w.segments, w.tag, w.now
-	for run := slots[w.home:]; ; run = slots {
-		for _, slot := range run {
-			if slot ^= tag; slot > posMask {
-				if slot == tag {
-					return 0, false, crowd{n, oldest, w.hand}
+			var p unsafe.Pointer // to the peer's segment
+			if w.six {
+				p = *(*unsafe.Pointer)(unsafe.Add(segments, i/segment6*unsafe.Sizeof(segments)))
+				i %= segment6
+				peer := unsafe.Add(p, i*bittorrent.CompactLen6)
+				if load64(peer) != w.net {
+					continue
 				}
-				continue
-			}
-			if slot == 0 {
-				return 0, false, crowd{n, oldest, w.hand}
-			}
-			slot--
-			i := uintptr(slot)
-			p := *(*unsafe.Pointer)(unsafe.Add(segments, i/segment6*unsafe.Sizeof(segments)))
-			i %= segment6
-			peer := unsafe.Add(p, i*bittorrent.CompactLen6)
-			if load64(peer) != net {
-				continue
-			}
-			if load16(unsafe.Add(peer, 16)) == w.port && load64(unsafe.Add(peer, 8)) == w.host {
-				return slot, true, crowd{}
+				if load16(unsafe.Add(peer, 16)) == w.port && load64(unsafe.Add(peer, 8)) == w.host {
+					return slot, true, crowd{}
+				}
+			} else {
+				p = *(*unsafe.Pointer)(unsafe.Add(segments, i/segment4*unsafe.Sizeof(segments)))
+				i %= segment4
+				peer := unsafe.Add(p, i*bittorrent.CompactLen4)
+				if load32(peer) != w.addr {
+					continue
+				}
+				if load16(unsafe.Add(peer, 4)) == w.port {
+					return slot, true, crowd{}
+				}
 			}
 			n++
 			age := now - uint32(load16(unsafe.Add(p, w.marks+i*markSize)))<<ageShift
