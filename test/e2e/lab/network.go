@@ -9,6 +9,7 @@
 package lab
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"os"
@@ -151,10 +152,25 @@ func addNamespace(t testing.TB, name string) {
 		t.Fatalf("making network namespace %s: %v: %s", name, err, out)
 	}
 	t.Cleanup(func() {
+		Eventually(t, stopDeadline, "end of what the test has started", func() error { return empty(name) })
 		if out, err := exec.Command("ip", "netns", "delete", name).CombinedOutput(); err != nil {
 			t.Errorf("deleting network namespace %s: %v: %s", name, err, out)
 		}
 	})
+}
+
+// empty reports which processes a namespace still has.
+func empty(namespace string) error {
+	pids, err := exec.Command("ip", "netns", "pids", namespace).Output()
+	if err != nil {
+		return fmt.Errorf("listing the processes in network namespace %s: %w", namespace, err)
+	}
+	for _, pid := range strings.Fields(string(pids)) {
+		if command, err := os.ReadFile("/proc/" + pid + "/cmdline"); err == nil && len(command) > 0 {
+			return fmt.Errorf("process %s: %q", pid, bytes.TrimRight(command, "\x00"))
+		}
+	}
+	return nil
 }
 
 // ip runs commands of the ip program, one each, inside a namespace.

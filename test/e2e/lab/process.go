@@ -57,7 +57,7 @@ func (h *Host) Start(t testing.TB, c Command) *Process {
 	defer out.Close()
 	p.cmd = h.command(c)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("starting %s: %v", p.Name, err)
 	}
@@ -66,7 +66,12 @@ func (h *Host) Start(t testing.TB, c Command) *Process {
 		close(p.exited)
 	}()
 	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
+		select {
+		case <-p.exited:
+		default:
+			// With all that it has started: nginx, killed, leaves its workers.
+			_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		}
 		<-p.exited
 		if t.Failed() {
 			t.Logf("%s said:\n%s", p.Name, p.tail())
