@@ -33,7 +33,8 @@ func TestLoopAllocatesNothing(t *testing.T) {
 			_ = unix.Close(fd)
 		},
 	} {
-		if n := testing.AllocsPerRun(200, f); n != 0 {
+		// It leaves one processor to client and loop, which dozes with it: 20 ms each.
+		if n := testing.AllocsPerRun(50, f); n != 0 {
 			t.Errorf("%s: %v allocations per request", name, n)
 		}
 	}
