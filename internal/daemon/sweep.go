@@ -72,8 +72,14 @@ func (s *sweeper) pass(ctx context.Context, expected int) (n int, done bool) {
 	ticks := time.NewTicker(tick)
 	defer ticks.Stop()
 	for {
-		// A pass that turns out longer than the last one gains speed.
-		atOnce := int((time.Duration(max(n, expected))*tick + budget - 1) / budget)
+		// A pass that turns out longer than the last one gains speed, by shorter ticks
+		// as long as there are any: many slices at once are felt.
+		slices := time.Duration(max(n, expected))
+		if t := max(sweepTick, budget/slices); t != tick {
+			tick = t
+			ticks.Reset(tick)
+		}
+		atOnce := int((slices*tick + budget - 1) / budget)
 		for range max(1, atOnce) {
 			n++
 			more := s.sweep(s.clock())

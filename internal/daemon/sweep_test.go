@@ -9,13 +9,16 @@ import (
 )
 
 // TestSweepIsSpreadOut: a pass of many slices takes a quarter of the interval,
-// once the sweeper knows how many there are, and never more than the interval.
+// once the sweeper knows how many there are, and never more than the interval. No pass
+// has more slices at once than one that knows.
 func TestSweepIsSpreadOut(t *testing.T) {
 	for _, slices := range []int{1, 7, 1000, 100_000} {
 		synctest.Test(t, func(t *testing.T) {
 			start := time.Now()
 			var starts, ends []time.Duration
 			done := 0
+			var tick time.Duration
+			atOnce, most := 0, 0
 			s := &sweeper{
 				interval: 30 * time.Second,
 				clock:    func() time.Duration { return time.Since(start) },
@@ -24,6 +27,11 @@ func TestSweepIsSpreadOut(t *testing.T) {
 				if done == 0 {
 					starts = append(starts, now)
 				}
+				if now != tick || done == 0 {
+					tick, atOnce = now, 0
+				}
+				atOnce++
+				most = max(most, atOnce)
 				done++
 				if done < slices {
 					return true
@@ -43,6 +51,9 @@ func TestSweepIsSpreadOut(t *testing.T) {
 			}
 			if took := ends[last] - starts[last]; took > 9*time.Second || (slices > 1 && took < 6*time.Second) {
 				t.Errorf("%d slices: a pass took %v", slices, took)
+			}
+			if limit := slices*int(sweepTick)/int(30*time.Second/sweepShare) + 1; most > limit {
+				t.Errorf("%d slices: %d at once, want %d at most", slices, most, limit)
 			}
 			if gap := starts[last] - starts[last-1]; gap != 30*time.Second {
 				t.Errorf("%d slices: passes start %v apart", slices, gap)
