@@ -52,7 +52,7 @@ func TestSweepIsSpreadOut(t *testing.T) {
 			if took := ends[last] - starts[last]; took > 9*time.Second || (slices > 1 && took < 6*time.Second) {
 				t.Errorf("%d slices: a pass took %v", slices, took)
 			}
-			if limit := slices*int(sweepTick)/int(30*time.Second/sweepShare) + 1; most > limit {
+			if limit := int(time.Duration(slices)*sweepTick/(30*time.Second/sweepShare)) + 1; most > limit {
 				t.Errorf("%d slices: %d at once, want %d at most", slices, most, limit)
 			}
 			if gap := starts[last] - starts[last-1]; gap != 30*time.Second {
