@@ -57,12 +57,13 @@ func (s *settings) contenders(w workload) ([]contender, error) {
 	all = append(all,
 		contender{name: "floor", command: command},
 		contender{name: "dozing-floor", command: append(slices.Clip(command), "-doze", "20")})
-	if s.spate == "" && s.wants("spate") {
-		if s.spate, err = s.build("../cmd/spate"); err != nil {
+	if s.wants("spate") {
+		tracker, err := s.tracker("spate", spateConfig)
+		if err != nil {
 			return nil, err
 		}
+		all = append(all, tracker)
 	}
-	all = append(all, contender{name: "spate", command: []string{s.spate, "-c", "%C"}, config: spateConfig})
 	ot := s.opentracker
 	if w.keep {
 		ot = s.otKeep
@@ -72,6 +73,16 @@ func (s *settings) contenders(w workload) ([]contender, error) {
 	}
 	all = append(all, s.extra...)
 	return slices.DeleteFunc(all, func(c contender) bool { return !s.wants(c.name) }), nil
+}
+
+// tracker returns cmd/spate with a configuration, and builds it where there is no other.
+func (s *settings) tracker(name, config string) (c contender, err error) {
+	if s.spate == "" {
+		if s.spate, err = s.build("../cmd/spate"); err != nil {
+			return contender{}, err
+		}
+	}
+	return contender{name: name, command: []string{s.spate, "-c", "%C"}, config: config}, nil
 }
 
 func (s *settings) wants(name string) bool {

@@ -46,27 +46,28 @@ func (s *settings) measure(c *contender, w workload) (result, error) {
 	if _, _, err := s.load(c, w, address, warmUp); err != nil {
 		return result{}, err
 	}
-	before, err := bench.CPUTime(cmd.Process.Pid)
-	if err != nil {
-		return result{}, err
-	}
-	n, failures, err := s.load(c, w, address, s.seconds)
-	if err != nil {
-		return result{}, err
-	}
-	after, err := bench.CPUTime(cmd.Process.Pid)
-	if err != nil {
-		return result{}, err
-	}
-	return newResult(cmd.Process.Pid, after-before, n, s.seconds, failures), nil
+	return s.cost(cmd.Process.Pid, func() (int, string, error) { return s.load(c, w, address, s.seconds) })
 }
 
-// newResult returns what is to be said of a process that used some CPU time for n answers.
-func newResult(pid int, used time.Duration, n int, d time.Duration, failures string) result {
+// cost returns what a process spends while load loads it for the length of a measurement.
+func (s *settings) cost(pid int, load func() (n int, failures string, err error)) (result, error) {
+	before, err := bench.CPUTime(pid)
+	if err != nil {
+		return result{}, err
+	}
+	n, failures, err := load()
+	if err != nil {
+		return result{}, err
+	}
+	after, err := bench.CPUTime(pid)
+	if err != nil {
+		return result{}, err
+	}
+	used := after - before
 	r := result{
 		perRequest: float64(used) / float64(time.Microsecond) / float64(n),
-		rate:       float64(n) / d.Seconds(),
-		busy:       float64(used) / float64(d),
+		rate:       float64(n) / s.seconds.Seconds(),
+		busy:       float64(used) / float64(s.seconds),
 		errors:     failures,
 	}
 	if status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err == nil {
@@ -74,7 +75,7 @@ func newResult(pid int, used time.Duration, n int, d time.Duration, failures str
 			r.peak, _ = strconv.ParseInt(string(m[1]), 10, 64)
 		}
 	}
-	return r
+	return r, nil
 }
 
 // load loads a server for some time, from each of the contender's generators at

@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"spate/internal/bench"
 )
 
 //go:embed swarm.lua
@@ -47,10 +45,6 @@ type filled struct {
 // tracker of its own, that is filled once and then measured in turn with the others, on
 // 64 kept connections. Nothing changes but when a random peer was last heard of.
 func (s *settings) measureSwarms(sizes []string) error {
-	servers, err := s.contenders(workload{keep: true})
-	if err != nil {
-		return err
-	}
 	var all []*filled
 	defer func() {
 		for _, f := range all {
@@ -62,19 +56,17 @@ func (s *settings) measureSwarms(sizes []string) error {
 		if err != nil || peers < 1 || peers > maxSwarm {
 			return fmt.Errorf("-swarms: %q is no number of peers from 1 to %d", size, maxSwarm)
 		}
-		for _, c := range servers {
-			if c.name != "spate" {
-				continue
-			}
-			c.name, c.config = size+" peers", swarmConfig
-			f := &filled{contender: c, peers: peers}
-			if f.cmd, f.address, err = s.start(&f.contender); err != nil {
-				return err
-			}
-			all = append(all, f)
-			if err := f.fill(); err != nil {
-				return fmt.Errorf("filling %d peers in: %w", peers, err)
-			}
+		c, err := s.tracker(size+" peers", swarmConfig)
+		if err != nil {
+			return err
+		}
+		f := &filled{contender: c, peers: peers}
+		if f.cmd, f.address, err = s.start(&f.contender); err != nil {
+			return err
+		}
+		all = append(all, f)
+		if err := f.fill(); err != nil {
+			return fmt.Errorf("filling %d peers in: %w", peers, err)
 		}
 	}
 	return s.compareSwarms(all)
@@ -86,20 +78,14 @@ func (s *settings) compareSwarms(all []*filled) error {
 	names := make([]contender, len(all))
 	for range s.rounds {
 		for i, f := range all {
-			before, err := bench.CPUTime(f.cmd.Process.Pid)
-			if err != nil {
-				return err
-			}
-			n, failures, err := s.wrk(s.clientCore, w, f.address, s.seconds, "swarm.lua", strconv.Itoa(f.peers))
-			if err != nil {
-				return err
-			}
-			after, err := bench.CPUTime(f.cmd.Process.Pid)
+			r, err := s.cost(f.cmd.Process.Pid, func() (int, string, error) {
+				return s.wrk(s.clientCore, w, f.address, s.seconds, "swarm.lua", strconv.Itoa(f.peers))
+			})
 			if err != nil {
 				return err
 			}
 			names[i] = f.contender
-			results[i] = append(results[i], newResult(f.cmd.Process.Pid, after-before, n, s.seconds, failures))
+			results[i] = append(results[i], r)
 		}
 	}
 	printTable(w, names, results)
