@@ -70,6 +70,10 @@ type Listener struct {
 	Owner *Owner      // of a unix socket's file; nil leaves the process's own
 }
 
+// ownsPort reports whether the server makes the socket itself, on a TCP port. An inherited
+// one outlives the server, and a unix socket cannot be had twice.
+func (l *Listener) ownsPort() bool { return l.Network == NetworkTCP4 || l.Network == NetworkTCP6 }
+
 // An Owner is the user and group of a file, by number; -1 leaves one alone.
 type Owner struct{ UID, GID int }
 

@@ -34,7 +34,7 @@ func (l *epollLoop) listen(sockets []*socket) error {
 	for _, s := range sockets {
 		e := epollListener{fd: s.fd, of: s.listener}
 		switch {
-		case s.listener.Network == NetworkUnix || s.listener.Network == NetworkInherited:
+		case !s.listener.ownsPort():
 			e.shared = true
 		case l.index > 0:
 			mine, err := s.again(cfg.Backlog)

@@ -158,7 +158,7 @@ func (d *goroutineDriver) untilDrained(ctx context.Context, failed <-chan error)
 	}
 	d.stopped()
 	for i, l := range d.listeners {
-		if n := d.sockets[i].listener.Network; n != NetworkTCP4 && n != NetworkTCP6 {
+		if !d.sockets[i].listener.ownsPort() {
 			continue
 		}
 		if err := refuse(l); err != nil {

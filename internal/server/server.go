@@ -152,7 +152,7 @@ func (s *Server) loopsCarry(l *Listener) bool {
 // reusesPorts says whether each epoll loop has a socket of its own on the
 // listener's port. Otherwise they share its one socket.
 func (s *Server) reusesPorts(l *Listener) bool {
-	return s.loopsCarry(l) && (l.Network == NetworkTCP4 || l.Network == NetworkTCP6)
+	return s.loopsCarry(l) && l.ownsPort()
 }
 
 // newExchange makes an exchange for a worker, with a handler and counters of
